@@ -1,0 +1,66 @@
+# Every target sets up what it needs. PYTHON picks the interpreter (3.11 or newer).
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	--no-emit-index-url --no-emit-find-links --quiet
+KEEP ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all check bench docs lock clean
+
+help:  ## List the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(UV): requirements/uv.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Quadrat needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@touch $@
+
+$(VENV)/.base: $(UV) requirements/base.txt requirements/build.txt pyproject.toml
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/base.txt -r requirements/build.txt
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.base requirements/dev.txt
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	@touch $@
+
+.venvs/demo/.done: $(UV) requirements/demo.txt
+	$(UV) venv --quiet --clear --python $(BIN)/python .venvs/demo
+	$(UV) pip install --quiet --python .venvs/demo/bin/python --require-hashes --no-deps -r requirements/demo.txt
+	@touch $@
+
+demo: $(VENV)/.base .venvs/demo/.done  ## Run the main job on real input (KEEP=1 leaves the server running)
+	$(BIN)/python demo/run.py $(if $(KEEP),--keep)
+
+check: $(VENV)/.dev  ## Format, lint, types, import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: check  ## Checks and the test suite
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow and not external_pg"
+
+test-all: check  ## All tests, the slow ones and an external PostgreSQL included
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not external_pg"
+	tests/external_postgresql.sh $(BIN)/pytest
+
+bench: $(VENV)/.dev  ## Measure what the documentation states
+	$(BIN)/python bench/startup.py
+
+docs: $(VENV)/.dev  ## Renew the generated pages
+	$(BIN)/python docs/generate.py
+
+lock:  ## Renew the locked requirements (needs uv)
+	$(LOCK) pyproject.toml -o requirements/base.txt
+	$(LOCK) pyproject.toml requirements/dev.in -o requirements/dev.txt
+	$(LOCK) requirements/build.in -o requirements/build.txt
+	$(LOCK) requirements/demo.in -o requirements/demo.txt
+	$(LOCK) requirements/uv.in -o requirements/uv.txt
+
+clean:  ## Remove environments and caches
+	rm -rf $(VENV) .venvs .cache .mypy_cache .ruff_cache .pytest_cache dist build
