@@ -1,0 +1,195 @@
+"""What a runner is: it turns a package into running instances and hands them requests. It knows no database.
+
+Two implementations stand behind this: `quadrat.runner.local` (child processes of this machine) and, later, one on Ray.
+One conformance suite (`tests/unit/runner`) runs on every implementation.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+
+class BuildStage(StrEnum):
+    """Where a build stopped."""
+
+    PACKAGE = "package"
+    REQUIREMENTS = "requirements"
+    START = "start"
+
+
+class BuildError(Exception):
+    """A package that cannot be built or started; the message is for its author.
+
+    Args:
+        stage: Where it stopped.
+        message: One sentence that names the file or the requirement at fault.
+    """
+
+    def __init__(self, stage: BuildStage, message: str) -> None:
+        super().__init__(message)
+        self.stage = stage
+        self.message = message
+
+
+class InstanceLostError(Exception):
+    """The instance ended while a request was on its way; the message says why (exit code, signal, memory)."""
+
+
+class RequestTimeoutError(Exception):
+    """The request passed its deadline. Its instance has been killed if the model had begun."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line that a build, an instance or the runner wrote.
+
+    Args:
+        at: When it was read, aware UTC.
+        text: The line without its line end; never empty.
+        request_id: The request that the instance was working on, if any.
+        system: True for the runner's own words, False for output of the user's code.
+    """
+
+    at: datetime
+    text: str
+    request_id: str | None = None
+    system: bool = False
+
+
+LogSink = Callable[[LogLine], None]
+FetchArchive = Callable[[Path], Awaitable[None]]
+"""Writes the package archive to the given path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """A package as it was uploaded.
+
+    Args:
+        key: SHA-256 of the archive, hex: the content address under which it is unpacked.
+        language: The interpreter asked for, e.g. ``python3.8``.
+        fetch: Brings the archive when it is not unpacked on this machine yet.
+    """
+
+    key: str
+    language: str
+    fetch: FetchArchive
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A revision unpacked beside an environment that can run it.
+
+    Args:
+        revision_key: Content address of the package.
+        environment_key: Content address of interpreter and requirements.
+        python: The environment's interpreter.
+        package_dir: Absolute path of the directory that holds the main file's default place.
+        language: What really runs, e.g. ``python3.11`` when ``python3.8`` was asked for and is not installed.
+    """
+
+    revision_key: str
+    environment_key: str
+    python: Path
+    package_dir: Path
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceSpec:
+    """Everything one instance needs.
+
+    Args:
+        prepared: From `Runner.prepare`.
+        context: Passed to the model's ``__init__`` (JSON values).
+        environment: The declared variables, and nothing else of the server's environment.
+            ``ML_MODEL_FILE_NAME`` among them names another main file.
+        memory_limit_bytes: Hard limit of the instance's memory.
+        start_timeout_s: Longest time for import and ``__init__``.
+    """
+
+    prepared: Prepared
+    context: Mapping[str, Any]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    memory_limit_bytes: int = 2048 * 1024 * 1024
+    start_timeout_s: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the model answered.
+
+    Args:
+        success: False when the model raised.
+        result: The returned value as JSON text; ``b"null"`` on failure.
+        error_message: Text of the exception (its class name when it has none), at most 2000 characters.
+        duration_ns: Time inside the model's ``request``.
+    """
+
+    success: bool
+    result: bytes
+    error_message: str | None
+    duration_ns: int
+
+
+class Instance(Protocol):
+    """One process with one loaded model. It works on one request at a time, in the order of `send`."""
+
+    @property
+    def id(self) -> str:
+        """Identifier for logs, unique on this machine."""
+        ...
+
+    @property
+    def alive(self) -> bool:
+        """False as soon as the process is known to have ended."""
+        ...
+
+    async def send(self, request_id: str, data: bytes, timeout_s: float) -> Reply:
+        """Run one request. Several may be on the way; depth beyond one only saves the hand-over time.
+
+        Args:
+            request_id: Marks the log lines that the model writes meanwhile.
+            data: The request data as JSON text, handed on as it came.
+            timeout_s: Seconds from now; when they pass the instance is killed if the model has begun on it.
+
+        Raises:
+            InstanceLostError: The process ended before it answered.
+            RequestTimeoutError: The deadline passed.
+        """
+        ...
+
+    async def stop(self, grace_s: float = 5.0) -> None:
+        """End the process: ask, wait `grace_s`, then kill its whole group. Safe to call twice."""
+        ...
+
+    async def wait_closed(self) -> str:
+        """Return when the process has ended, with a sentence that says why."""
+        ...
+
+
+class Runner(Protocol):
+    """Makes environments and instances on one kind of machine."""
+
+    async def prepare(self, revision: Revision, log: LogSink) -> Prepared:
+        """Unpack the package and build its environment; a no-op when both are there.
+
+        Raises:
+            BuildError: The archive or its requirements are at fault.
+        """
+        ...
+
+    async def start(self, spec: InstanceSpec, log: LogSink) -> Instance:
+        """Start a process and load the model.
+
+        Raises:
+            BuildError: stage START, when import or ``__init__`` fails or takes too long; the message holds the exception's text.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Stop every instance."""
+        ...

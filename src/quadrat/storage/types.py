@@ -1,0 +1,51 @@
+"""What storage hands out: facts about bytes, a reader, a range."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class SignedMethod(StrEnum):
+    """What a signed URL may be used for."""
+
+    GET = "GET"
+    PUT = "PUT"
+
+
+@dataclass(frozen=True, slots=True)
+class ByteRange:
+    """A resolved, half-open range of bytes: 0 <= start < stop <= size."""
+
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class BlobFacts:
+    """What is known of stored bytes.
+
+    Args:
+        size_bytes: Length.
+        etag: Quoted entity tag; changes with the content.
+        modified_at: When they were stored, aware UTC.
+    """
+
+    size_bytes: int
+    etag: str
+    modified_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class BlobReader:
+    """Stored bytes, read in pieces.
+
+    Args:
+        facts: Of the whole blob, also when only a range is read.
+        content_range: The part that `chunks` yields.
+        chunks: The bytes, in pieces of bounded size.
+    """
+
+    facts: BlobFacts
+    content_range: ByteRange
+    chunks: AsyncIterator[bytes]
