@@ -8,7 +8,7 @@ LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-
 KEEP ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check bench docs lock clean
+.PHONY: help demo clients test test-all check bench docs lock clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,15 @@ $(VENV)/.dev: $(VENV)/.base requirements/dev.txt
 	$(UV) pip install --quiet --python .venvs/demo/bin/python --require-hashes --no-deps -r requirements/demo.txt
 	@touch $@
 
+CLIENTS := ubiops ubiops-cli lightly pyecotaxa
+
+.venvs/clients/%/.done: requirements/clients/%.txt | $(UV)
+	$(UV) venv --quiet --clear --python $(BIN)/python $(@D)
+	$(UV) pip install --quiet --python $(@D)/bin/python --require-hashes --no-deps -r $<
+	@touch $@
+
+clients: $(CLIENTS:%=.venvs/clients/%/.done)  ## One environment for each real client that the contract tests drive
+
 demo: $(VENV)/.base .venvs/demo/.done  ## Run the main job on real input (KEEP=1 leaves the server running)
 	$(BIN)/python demo/run.py $(if $(KEEP),--keep)
 
@@ -42,10 +51,10 @@ check: $(VENV)/.dev  ## Format, lint, types, import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: check  ## Checks and the test suite
+test: check clients  ## Checks and the test suite
 	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow and not external_pg"
 
-test-all: check  ## All tests, the slow ones and an external PostgreSQL included
+test-all: check clients  ## All tests, the slow ones and an external PostgreSQL included
 	$(BIN)/pytest -n 2 --dist loadgroup -m "not external_pg"
 	tests/external_postgresql.sh $(BIN)/pytest
 
@@ -61,6 +70,11 @@ lock:  ## Renew the locked requirements (needs uv)
 	$(LOCK) requirements/build.in -o requirements/build.txt
 	$(LOCK) requirements/demo.in -o requirements/demo.txt
 	$(LOCK) requirements/uv.in -o requirements/uv.txt
+	$(LOCK) requirements/clients/ubiops.in -o requirements/clients/ubiops.txt
+	$(LOCK) --override requirements/clients/ubiops-cli.override requirements/clients/ubiops-cli.in \
+		-o requirements/clients/ubiops-cli.txt
+	$(LOCK) --no-deps requirements/clients/lightly.in -o requirements/clients/lightly.txt
+	$(LOCK) requirements/clients/pyecotaxa.in -o requirements/clients/pyecotaxa.txt
 
 clean:  ## Remove environments and caches
 	rm -rf $(VENV) .venvs .cache .mypy_cache .ruff_cache .pytest_cache dist build
