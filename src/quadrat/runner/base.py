@@ -186,7 +186,7 @@ class Runner(Protocol):
         """Start a process and load the model.
 
         Raises:
-            BuildError: stage START, when import or ``__init__`` fails or takes too long; the message holds the exception's text.
+            BuildError: stage START, when import or ``__init__`` fails or takes too long; it holds the exception's text.
         """
         ...
 

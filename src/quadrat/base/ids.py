@@ -1,0 +1,36 @@
+"""Identifiers. Pure: no I/O, no state but the counters that keep ids of one process apart."""
+
+import itertools
+import os
+import secrets
+import time
+import uuid
+
+_OBJECT_ID_RANDOM = secrets.token_bytes(5)
+_object_id_counter = itertools.count(int.from_bytes(secrets.token_bytes(3), "big"))
+
+
+def new_uuid() -> uuid.UUID:
+    """A UUIDv7: 48 bits of Unix milliseconds, then random bits, so that ids sort by creation time.
+
+    Source: RFC 9562 section 5.7.
+    """
+    value = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10), "big")
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    return uuid.UUID(int=value)
+
+
+def new_object_id() -> str:
+    """24 hex digits: 4 bytes of Unix seconds, 5 random bytes of this process, a 3-byte counter.
+
+    The order of ids is the order of creation within a process, and to the second across processes.
+    """
+    seconds = int(time.time()).to_bytes(4, "big")
+    counter = (next(_object_id_counter) & 0xFFFFFF).to_bytes(3, "big")
+    return (seconds + _OBJECT_ID_RANDOM + counter).hex()
+
+
+def new_token() -> str:
+    """An API token: 40 hex digits, 160 random bits."""
+    return secrets.token_hex(20)

@@ -1,0 +1,108 @@
+"""Connections to PostgreSQL: a transaction, a read-only stream, and what a lost database looks like."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import psycopg
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from quadrat.errors import ErrorKind, QuadratError
+
+_CONNECT_TIMEOUT_S = 5
+_POOL_TIMEOUT_S = 15
+_UNREACHABLE = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    OperationalError,
+    InterfaceError,
+    PoolTimeoutError,
+    ConnectionError,
+)
+
+
+def sqlalchemy_url(url: str) -> URL:
+    """The address with the driver that Quadrat uses, from any of the spellings in use."""
+    return make_url(url).set(drivername="postgresql+psycopg")
+
+
+def psycopg_dsn(url: str) -> str:
+    """The address as libpq understands it."""
+    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def is_unreachable(error: BaseException) -> bool:
+    """Whether the error says that the database is gone, full or too busy, rather than that a statement is wrong."""
+    if isinstance(error, DBAPIError) and isinstance(
+        error.orig, psycopg.errors.DiskFull | psycopg.errors.AdminShutdown | psycopg.errors.CannotConnectNow
+    ):
+        return True
+    return isinstance(error, _UNREACHABLE)
+
+
+def unavailable() -> QuadratError:
+    """What callers are told while the database does not answer."""
+    return QuadratError(
+        ErrorKind.UNAVAILABLE,
+        "The database does not answer at the moment; try again shortly.",
+        retry_after_s=2,
+    )
+
+
+class Database:
+    """A pool of connections to one PostgreSQL database.
+
+    Args:
+        url: ``postgresql://...``.
+        pool_size: Most connections; a caller waits at most 15 s for one.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        self.url = url
+        self._engine: AsyncEngine = create_async_engine(
+            sqlalchemy_url(url),
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=_POOL_TIMEOUT_S,
+            pool_pre_ping=True,
+            connect_args={"connect_timeout": _CONNECT_TIMEOUT_S, "application_name": "quadrat"},
+        )
+
+    @property
+    def dsn(self) -> str:
+        """The address for a psycopg connection of one's own (LISTEN, COPY)."""
+        return psycopg_dsn(self.url)
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction: committed at the end of the block, rolled back on an exception.
+
+        Raises:
+            QuadratError: unavailable, when the database cannot be reached.
+        """
+        try:
+            async with self._engine.begin() as conn:
+                yield conn
+        except Exception as error:
+            if is_unreachable(error):
+                raise unavailable() from error
+            raise
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """A read-only, repeatable-read transaction for answers that are streamed."""
+        try:
+            async with self._engine.connect() as conn:
+                snapshot = await conn.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+                async with snapshot.begin():
+                    yield snapshot
+        except Exception as error:
+            if is_unreachable(error):
+                raise unavailable() from error
+            raise
+
+    async def close(self) -> None:
+        """Give all connections back."""
+        await self._engine.dispose()

@@ -1,0 +1,86 @@
+"""Tokens looked up once and remembered for seconds; a revocation reaches every process through NOTIFY."""
+
+import time
+from collections.abc import Callable
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from quadrat.db.engine import Database
+from quadrat.db.notify import Listener, notify
+from quadrat.identity.actions.access import ProjectRef, access_to, authenticate, hash_token
+from quadrat.identity.types import Access, Caller, UserId
+
+CHANNEL = "quadrat_identity"
+_LIFE_S = 5.0
+_MAX_ENTRIES = 50_000
+
+
+async def announce_change(tx: AsyncConnection) -> None:
+    """Call in every transaction that changes users, tokens, members, roles or assignments."""
+    await notify(tx, CHANNEL)
+
+
+class Authenticator:
+    """Answers "who is this token" and "what may they do here" from memory where it can.
+
+    Args:
+        db: Where to look otherwise.
+        listener: Empties the memory when identity changed; subscribe before the listener starts.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(self, db: Database, listener: Listener, clock: Callable[[], float] = time.monotonic) -> None:
+        self._db = db
+        self._clock = clock
+        self._callers: dict[bytes, tuple[float, Caller]] = {}
+        self._accesses: dict[tuple[UserId, ProjectRef], tuple[float, Access]] = {}
+        self._generation = 0
+        listener.subscribe(CHANNEL, lambda _payload: self.forget(), on_reset=self.forget)
+
+    def forget(self) -> None:
+        """Drop everything remembered, also what is being looked up at this moment."""
+        self._generation += 1
+        self._callers.clear()
+        self._accesses.clear()
+
+    def remembered(self, secret: str) -> Caller | None:
+        """The caller, when the token was seen within the last seconds."""
+        entry = self._callers.get(hash_token(secret))
+        return entry[1] if entry is not None and entry[0] > self._clock() else None
+
+    async def caller(self, secret: str) -> Caller:
+        """The caller behind a token.
+
+        Raises:
+            QuadratError: unauthenticated.
+        """
+        found = self.remembered(secret)
+        if found is not None:
+            return found
+        generation = self._generation
+        async with self._db.begin() as tx:
+            found = await authenticate(tx, secret)
+        if generation == self._generation:
+            if len(self._callers) >= _MAX_ENTRIES:
+                self._callers.clear()
+            self._callers[hash_token(secret)] = (self._clock() + _LIFE_S, found)
+        return found
+
+    async def access(self, caller: Caller, ref: ProjectRef) -> Access:
+        """The project and all that decides about the caller in it, at most seconds old.
+
+        Raises:
+            QuadratError: not_found.
+        """
+        key = (caller.user_id, ref)
+        entry = self._accesses.get(key)
+        if entry is not None and entry[0] > self._clock():
+            return entry[1]
+        generation = self._generation
+        async with self._db.begin() as tx:
+            access = await access_to(tx, caller, ref)
+        if generation == self._generation:
+            if len(self._accesses) >= _MAX_ENTRIES:
+                self._accesses.clear()
+            self._accesses[key] = (self._clock() + _LIFE_S, access)
+        return access

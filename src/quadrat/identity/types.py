@@ -1,0 +1,183 @@
+"""Who acts, and where: the values that other domains and the APIs pass around."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType
+from uuid import UUID
+
+UserId = NewType("UserId", int)
+OrganizationId = NewType("OrganizationId", int)
+ProjectId = NewType("ProjectId", int)
+RoleId = NewType("RoleId", int)
+
+
+class UserStatus(StrEnum):
+    """Whether a user may sign in."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    BLOCKED = "blocked"
+
+
+class MemberLevel(StrEnum):
+    """What a member of an organization is in it and in its projects."""
+
+    OWNER = "owner"
+    ADMIN = "admin"
+    EDITOR = "editor"
+    VIEWER = "viewer"
+    DEMO = "demo"
+
+
+class TokenKind(StrEnum):
+    """An API token lasts until it is revoked; a session token was given for a password and ends."""
+
+    API = "api"
+    SESSION = "session"
+
+
+class ObjectType(StrEnum):
+    """Things that a role may be assigned on, beside the whole project."""
+
+    MODEL = "model"
+    PIPELINE = "pipeline"
+    CONNECTOR = "connector"
+    CREDENTIALS = "credentials"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sends a request, as the token says.
+
+    Args:
+        user_id: The user, person or service user.
+        uuid: The same to the outside.
+        email: E-mail address; generated for a service user.
+        is_platform_admin: Runs this server: may do everything everywhere.
+        service_project_id: The project that a service user belongs to; None for a person.
+        token_id: The token that was sent.
+    """
+
+    user_id: UserId
+    uuid: UUID
+    email: str
+    is_platform_admin: bool
+    service_project_id: ProjectId | None
+    token_id: UUID
+
+    @property
+    def is_service(self) -> bool:
+        """True for a service user."""
+        return self.service_project_id is not None
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person, or the service user of a project."""
+
+    id: UserId
+    uuid: UUID
+    email: str
+    name: str | None
+    surname: str | None
+    status: UserStatus
+    is_platform_admin: bool
+    service_project_id: ProjectId | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """A lab, a company, or the personal organization of one user."""
+
+    id: OrganizationId
+    uuid: UUID
+    name: str
+    title: str
+    personal_user_id: UserId | None
+    subscription: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A user in an organization."""
+
+    organization_id: OrganizationId
+    user: User
+    level: MemberLevel
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A project: the same through every API."""
+
+    id: ProjectId
+    uuid: UUID
+    organization_id: OrganizationId
+    organization_name: str
+    name: str
+    title: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token without its secret."""
+
+    id: UUID
+    user_id: UserId
+    name: str
+    kind: TokenKind
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A named set of permissions; `project_id` is None for a default role."""
+
+    id: RoleId
+    uuid: UUID
+    project_id: ProjectId | None
+    name: str
+    permissions: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One object that a permission is asked for.
+
+    Args:
+        type: Its kind.
+        id: Its UUID.
+    """
+
+    type: ObjectType
+    id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What one assignment gives: permissions on the project (`target` None) or on one object and all below it."""
+
+    permissions: frozenset[str]
+    target: Target | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Everything that decides what one caller may do in one project.
+
+    Args:
+        project: The project.
+        level: The caller's membership in the project's organization.
+        grants: The caller's assignments in the project.
+    """
+
+    project: Project
+    level: MemberLevel | None
+    grants: tuple[Grant, ...] = field(default=())

@@ -1,0 +1,11 @@
+"""All tables of all domains, for comparison with what the migrations made."""
+
+from quadrat.db.metadata import metadata
+from quadrat.identity import tables as identity
+from quadrat.jobs import tables as jobs
+from quadrat.samples import tables as samples
+from quadrat.serving import tables as serving
+
+SCHEMAS = (identity.SCHEMA, jobs.SCHEMA, samples.SCHEMA, serving.SCHEMA)
+
+__all__ = ["SCHEMAS", "metadata"]

@@ -1,0 +1,3 @@
+"""Tables of the schema `samples`."""
+
+SCHEMA = "samples"

@@ -1,0 +1,105 @@
+"""The only reader of the environment. Built once in `cli`, handed down as plain values."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "QUADRAT_"
+
+
+class SettingsError(Exception):
+    """A setting that cannot be used; the message names it and says what it may be."""
+
+
+class Settings(BaseSettings):
+    """What an operator may set, each as ``QUADRAT_<NAME>`` in the environment or as an option of the command."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, env_ignore_empty=True, extra="forbid")
+
+    data_dir: Path = Field(
+        Path("quadrat-data"),
+        description="Folder for the embedded database, stored bytes, environments and keys",
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one")
+    public_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^/]+(/.*)?$",
+        description="Address under which clients reach this server, for signed URLs; default: the Host of the request",
+    )
+    database_url: SecretStr | None = Field(
+        None,
+        description="A PostgreSQL 15 or newer to use instead of the embedded one: postgresql://user:password@host/name",
+    )
+    database_pool_size: int = Field(10, ge=1, le=500, description="Most database connections of the web process")
+    store_url: str | None = Field(
+        None,
+        pattern=r"^(s3|gs|az)://.+$",
+        description="Bucket for bytes instead of the data directory: s3://bucket/prefix, gs://... or az://...",
+    )
+    store_endpoint: str | None = Field(None, description="Endpoint of an S3-compatible service, e.g. http://minio:9000")
+    admin_email: str | None = Field(None, description="E-mail address of the first administrator")
+    admin_password: SecretStr | None = Field(None, description="Password of the first administrator")
+    admin_token: SecretStr | None = Field(
+        None, description="API token of the first administrator: 40 lower-case hex digits"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severity that is logged")
+    log_format: Literal["auto", "json", "text"] = Field(
+        "auto", description="Log lines as JSON or as text; auto: text on a terminal, JSON elsewhere"
+    )
+    workers: int = Field(1, ge=0, le=64, description="Job worker processes that `quadrat serve` starts")
+    worker_concurrency: int = Field(2, ge=1, le=64, description="Jobs that one worker process runs at a time")
+    max_upload_bytes: int = Field(2 * 1024**3, ge=1, description="Largest file that may be uploaded, in bytes")
+    max_body_bytes: int = Field(100 * 1024**2, ge=1024, description="Largest request body other than a file, in bytes")
+    read_url_life: Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(days=7))] = Field(
+        timedelta(hours=24), description="Life of a signed read URL, ISO 8601 duration or seconds"
+    )
+    write_url_life: Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(days=7))] = Field(
+        timedelta(hours=1), description="Life of a signed write URL, ISO 8601 duration or seconds"
+    )
+    session_life: Annotated[timedelta, Field(gt=timedelta(0))] = Field(
+        timedelta(days=31), description="Life of a token that was given for a password"
+    )
+    sign_in_attempts: int = Field(
+        10,
+        ge=1,
+        description="Failed sign-ins per account or address within 15 minutes before further ones are refused",
+    )
+    max_samples_per_dataset: int = Field(10_000_000, ge=1, description="Image samples that one dataset may hold")
+    model_user: str | None = Field(
+        None, description="System user that runs model code when the server is root; default: nobody"
+    )
+    instance_start_timeout_s: float = Field(
+        300.0, gt=0, description="Longest time a model may take to load, in seconds"
+    )
+
+    @classmethod
+    def load(cls, **overrides: Any) -> "Settings":
+        """Read the environment; options of the command win over it.
+
+        Raises:
+            SettingsError: A value that cannot be used, or a ``QUADRAT_*`` variable that does not exist.
+        """
+        _refuse_unknown(cls)
+        try:
+            return cls(**{name: value for name, value in overrides.items() if value is not None})
+        except ValidationError as error:
+            problems = "; ".join(
+                f"{PREFIX}{str(problem['loc'][0]).upper() if problem['loc'] else ''}: {problem['msg']}"
+                for problem in error.errors(include_input=False)
+            )
+            raise SettingsError(problems) from None
+
+
+def _refuse_unknown(settings: type[Settings]) -> None:
+    known = {PREFIX + name.upper() for name in settings.model_fields}
+    # Read by the test suite and the benchmarks, never by the server.
+    ignored = ("QUADRAT_TEST_", "QUADRAT_CONTRACT_", "QUADRAT_BENCH_")
+    for name in sorted(os.environ):
+        if name.startswith(PREFIX) and name not in known and not name.startswith(ignored):
+            message = f"{name} is not a setting of Quadrat; `quadrat serve --help` and docs/settings.md list them all"
+            raise SettingsError(message)
