@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import psycopg
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL, literal, make_url, select
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -102,6 +102,15 @@ class Database:
             if is_unreachable(error):
                 raise unavailable() from error
             raise
+
+    async def answers(self) -> bool:
+        """Whether a statement runs at this moment."""
+        try:
+            async with self.begin() as conn:
+                await conn.execute(select(literal(1)))
+        except QuadratError:
+            return False
+        return True
 
     async def close(self) -> None:
         """Give all connections back."""

@@ -1,0 +1,47 @@
+"""What the parent application opens once and every request finds in ``request.state``."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypedDict
+
+from quadrat.db.engine import Database
+from quadrat.identity.authenticator import Authenticator
+from quadrat.serving.engine import ServingEngine
+from quadrat.storage.blobs import BlobStore
+from quadrat.storage.types import BlobFacts
+
+OnBlobStored = Callable[[str, BlobFacts], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the operator set that the APIs obey.
+
+    Args:
+        max_upload_bytes: Largest file.
+        max_samples_per_dataset: Image samples in one dataset.
+        read_url_life: How long a signed read URL lives.
+        write_url_life: How long a signed write URL lives.
+        session_life: How long a token given for a password lives.
+        sign_in_attempts: Failures within 15 minutes before further ones are refused.
+    """
+
+    max_upload_bytes: int
+    max_samples_per_dataset: int
+    read_url_life: timedelta
+    write_url_life: timedelta
+    session_life: timedelta
+    sign_in_attempts: int
+
+
+class HouseState(TypedDict):
+    """The lifespan state. Routes read it as attributes of ``request.state``."""
+
+    db: Database
+    authenticator: Authenticator
+    blobs: BlobStore
+    engine: ServingEngine
+    limits: Limits
+    public_url: str | None
+    on_blob_stored: OnBlobStored

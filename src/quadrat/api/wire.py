@@ -1,0 +1,164 @@
+"""What the four APIs share below their own wire formats: state, transaction, request id, errors, bulk answers."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Annotated, Any, Protocol
+
+import msgspec
+import structlog
+from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from quadrat.db.engine import Database
+from quadrat.errors import ErrorKind, QuadratError
+
+_log = structlog.get_logger(__name__)
+_ROWS_PER_CHUNK = 500
+_encoder = msgspec.json.Encoder()
+
+
+async def open_tx(request: Request) -> AsyncIterator[AsyncConnection]:
+    """One transaction per request."""
+    db: Database = request.state.db
+    async with db.begin() as conn:
+        yield conn
+
+
+# The function scope ends before the answer is sent: a commit that fails is an error, not a 200.
+Tx = Annotated[AsyncConnection, Depends(open_tx, scope="function")]
+
+
+class Renderer(Protocol):
+    """Writes an error the way one API's clients read it."""
+
+    def __call__(self, error: QuadratError, request: Request) -> Response:
+        """Status, headers and body of a refusal."""
+        ...
+
+
+RequestProblems = Callable[[RequestValidationError, Request], Response]
+
+
+def install_errors(app: FastAPI, render: Renderer, *, on_invalid_request: RequestProblems | None = None) -> None:
+    """Give every way of failing the body of this API: refusals, bad input, unknown routes, and our own faults.
+
+    Args:
+        app: The API.
+        render: From `QuadratError` to its answer.
+        on_invalid_request: For an API that lists validation problems in a form of its own.
+    """
+
+    async def refused(request: Request, error: Exception) -> Response:
+        assert isinstance(error, QuadratError)  # noqa: S101 - registered for this class
+        return render(error, request)
+
+    async def invalid(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class
+        if on_invalid_request is not None:
+            return on_invalid_request(error, request)
+        return render(invalid_request(error), request)
+
+    async def routing(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
+        response = render(_routing_error(error, request), request)
+        # Kinds have no 405 of their own: no domain ever refuses a method.
+        response.status_code = error.status_code
+        for name, value in (error.headers or {}).items():
+            response.headers[name] = value
+        return response
+
+    async def fault(request: Request, error: Exception) -> Response:
+        _log.error("request.failed", path=request.url.path, exc_info=error)
+        return render_fault(render, request)
+
+    app.add_exception_handler(QuadratError, refused)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, routing)
+    app.add_exception_handler(Exception, fault)
+
+
+def render_fault(render: Renderer, request: Request) -> Response:
+    """The answer to our own fault: a number to quote, nothing else."""
+    error = QuadratError(
+        ErrorKind.UNAVAILABLE, f"Something went wrong inside the server (request {request_id(request)})."
+    )
+    response = render(error, request)
+    response.status_code = 500
+    return response
+
+
+def invalid_request(error: RequestValidationError) -> QuadratError:
+    """The problems that the framework found in a request, as one refusal."""
+    problems = error.errors()
+    sentences = [f"{_location(problem)}: {problem['msg']}" for problem in problems[:5]]
+    field = str(problems[0]["loc"][-1]) if problems and problems[0]["loc"] else None
+    return QuadratError(ErrorKind.INVALID, "; ".join(sentences) or "The request is not valid.", field=field)
+
+
+def _location(problem: Mapping[str, Any]) -> str:
+    return ".".join(str(part) for part in problem["loc"]) or "request"
+
+
+def _routing_error(error: HTTPException, request: Request) -> QuadratError:
+    if error.status_code == 405:
+        return QuadratError(ErrorKind.INVALID, f"Method {request.method} is not allowed here.")
+    if error.status_code == 404:
+        return QuadratError(ErrorKind.NOT_FOUND, "There is nothing at this address.")
+    if error.status_code == 413:
+        return QuadratError(ErrorKind.TOO_LARGE, str(error.detail))
+    return QuadratError(ErrorKind.INVALID, str(error.detail))
+
+
+def request_id(request: Request) -> str:
+    """The id that the answer carries in ``X-Request-ID`` and every log line of the request."""
+    return str(request.scope.get("quadrat.request_id", ""))
+
+
+def base_url(request: Request) -> str:
+    """Address under which this caller reaches the server, without a trailing slash."""
+    public_url: str | None = request.state.public_url
+    if public_url:
+        return public_url.rstrip("/")
+    return f"{request.url.scheme}://{request.url.netloc}"
+
+
+def json_response(content: Any, status: int = 200) -> Response:
+    """An answer encoded by msgspec: for bulk, and where a model would only copy."""
+    return Response(_encoder.encode(content), status_code=status, media_type="application/json")
+
+
+def error_response(status: int, body: Mapping[str, Any], error: QuadratError) -> Response:
+    """A JSON error body with the headers that go with it."""
+    headers = {}
+    if error.retry_after_s is not None:
+        headers["Retry-After"] = str(round(error.retry_after_s))
+    return JSONResponse(dict(body), status_code=status, headers=headers)
+
+
+def stream_rows(rows: AsyncIterator[Any]) -> StreamingResponse:
+    """A JSON list sent while it is read: memory stays flat however many rows there are.
+
+    Args:
+        rows: Values that msgspec can encode; opened inside the stream, since a request's transaction has ended by then.
+    """
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b"["
+        pending: list[bytes] = []
+        first = True
+        async for row in rows:
+            pending.append(_encoder.encode(row))
+            if len(pending) == _ROWS_PER_CHUNK:
+                yield (b"" if first else b",") + b",".join(pending)
+                first = False
+                pending.clear()
+        if pending:
+            yield (b"" if first else b",") + b",".join(pending)
+        yield b"]"
+
+    return StreamingResponse(body(), media_type="application/json")
+
+
+Handler = Callable[[Request], Awaitable[Response]]

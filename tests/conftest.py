@@ -1,0 +1,77 @@
+"""One PostgreSQL for the whole run of one test process; a transaction that is rolled back for each test."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg import sql
+from sqlalchemy import make_url
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from quadrat.db.embedded import EmbeddedPostgres
+from quadrat.db.engine import Database, psycopg_dsn
+from quadrat.migrations.upgrade import upgrade
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server without Quadrat's tables: the one named in QUADRAT_TEST_DATABASE_URL, else an embedded one."""
+    external = os.environ.get("QUADRAT_TEST_DATABASE_URL")
+    if external:
+        yield external
+        return
+    server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"))
+    server.start()
+    yield server.url
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def database_url(postgres_url: str) -> str:
+    """A migrated database that tests of this process share; they use unique names instead of emptying tables."""
+    url = make_database(postgres_url)
+    upgrade(url)
+    return url
+
+
+def make_database(postgres_url: str) -> str:
+    """An empty database of its own on the server."""
+    name = f"quadrat_test_{uuid4().hex[:12]}"
+    with psycopg.connect(psycopg_dsn(postgres_url), autocommit=True) as conn:
+        conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    return make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture
+async def db(database_url: str, anyio_backend: str) -> AsyncIterator[Database]:
+    database = Database(database_url, pool_size=5)
+    yield database
+    await database.close()
+
+
+class _RolledBackError(Exception):
+    """Ends the transaction of a test."""
+
+
+@pytest.fixture
+async def tx(db: Database) -> AsyncIterator[AsyncConnection]:
+    """A transaction that leaves nothing behind."""
+    try:
+        async with db.begin() as conn:
+            yield conn
+            raise _RolledBackError
+    except _RolledBackError:
+        return
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    return tmp_path / "data"
