@@ -28,9 +28,10 @@ $(VENV)/.dev: $(VENV)/.base requirements/dev.txt
 	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
 	@touch $@
 
-.venvs/demo/.done: $(UV) requirements/demo.txt
+.venvs/demo/.done: $(UV) requirements/demo.txt requirements/clients/lightly.txt
 	$(UV) venv --quiet --clear --python $(BIN)/python .venvs/demo
-	$(UV) pip install --quiet --python .venvs/demo/bin/python --require-hashes --no-deps -r requirements/demo.txt
+	$(UV) pip install --quiet --python .venvs/demo/bin/python --require-hashes --no-deps \
+		-r requirements/demo.txt -r requirements/clients/lightly.txt
 	@touch $@
 
 CLIENTS := ubiops ubiops-cli lightly pyecotaxa
@@ -68,13 +69,13 @@ lock:  ## Renew the locked requirements (needs uv)
 	$(LOCK) pyproject.toml -o requirements/base.txt
 	$(LOCK) pyproject.toml requirements/dev.in -o requirements/dev.txt
 	$(LOCK) requirements/build.in -o requirements/build.txt
-	$(LOCK) requirements/demo.in -o requirements/demo.txt
 	$(LOCK) requirements/uv.in -o requirements/uv.txt
 	$(LOCK) requirements/clients/ubiops.in -o requirements/clients/ubiops.txt
 	$(LOCK) --override requirements/clients/ubiops-cli.override requirements/clients/ubiops-cli.in \
 		-o requirements/clients/ubiops-cli.txt
 	$(LOCK) --no-deps requirements/clients/lightly.in -o requirements/clients/lightly.txt
 	$(LOCK) requirements/clients/pyecotaxa.in -o requirements/clients/pyecotaxa.txt
+	$(LOCK) -c requirements/clients/lightly.txt requirements/demo.in -o requirements/demo.txt
 
 clean:  ## Remove environments and caches
 	rm -rf $(VENV) .venvs .cache .mypy_cache .ruff_cache .pytest_cache dist build

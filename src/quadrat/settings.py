@@ -47,6 +47,12 @@ class Settings(BaseSettings):
     admin_token: SecretStr | None = Field(
         None, description="API token of the first administrator: 40 lower-case hex digits"
     )
+    secret_key: SecretStr | None = Field(
+        None,
+        min_length=32,
+        description="Signs URLs and protects secrets; every server of one installation needs the same. Default: a key "
+        "generated once in the data directory",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severity that is logged")
     log_format: Literal["auto", "json", "text"] = Field(
         "auto", description="Log lines as JSON or as text; auto: text on a terminal, JSON elsewhere"
@@ -70,6 +76,11 @@ class Settings(BaseSettings):
         description="Failed sign-ins per account or address within 15 minutes before further ones are refused",
     )
     max_samples_per_dataset: int = Field(10_000_000, ge=1, description="Image samples that one dataset may hold")
+    shutdown_grace_s: float = Field(
+        30.0,
+        ge=0,
+        description="How long running requests and jobs may go on when the server is told to stop, in seconds",
+    )
     model_user: str | None = Field(
         None, description="System user that runs model code when the server is root; default: nobody"
     )
@@ -93,6 +104,15 @@ class Settings(BaseSettings):
                 for problem in error.errors(include_input=False)
             )
             raise SettingsError(problems) from None
+
+    def with_options(self, **options: Any) -> "Settings":
+        """The same settings, with the options of one command over them.
+
+        Raises:
+            SettingsError: An option that cannot be used.
+        """
+        chosen = {name: value for name, value in options.items() if value is not None}
+        return Settings.load(**{**self.model_dump(exclude_unset=True), **chosen})
 
 
 def _refuse_unknown(settings: type[Settings]) -> None:

@@ -1,0 +1,148 @@
+"""`quadrat serve`: database, first administrator, workers and web server, started and stopped in order."""
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import structlog
+import uvicorn
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from quadrat.app import create_app
+from quadrat.cli.house import database_url, embedded, hold_data_dir, secret_key
+from quadrat.cli.worker import WorkerProcesses
+from quadrat.db.embedded import EmbeddedPostgres, EmbeddedPostgresError
+from quadrat.db.engine import Database
+from quadrat.identity.actions.users import ensure_first_administrator
+from quadrat.migrations.upgrade import upgrade
+from quadrat.settings import Settings
+
+_log = structlog.get_logger(__name__)
+_WATCH_S = 1.0
+
+
+class _WebServer(uvicorn.Server):
+    """uvicorn that leaves signals to us: the database has to stop after it."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+        await super().startup(sockets)  # type: ignore[arg-type]
+        if self.started:
+            self.announce()
+
+    def announce(self) -> None:
+        """Print the address once it answers."""
+        host = self.config.host
+        port = self.servers[0].sockets[0].getsockname()[1]
+        shown = f"[{host}]" if ":" in host else host
+        click.echo(f"Quadrat is ready at http://{shown}:{port}")
+        click.echo("Press Ctrl-C to stop.")
+        sys.stdout.flush()
+
+
+def run(settings: Settings) -> None:
+    """Serve until SIGINT or SIGTERM, then drain and stop cleanly.
+
+    Raises:
+        HouseError: The data directory is in use or cannot be written.
+        EmbeddedPostgresError: The embedded database does not start.
+        DatabaseError: The database cannot be used.
+    """
+    with hold_data_dir(settings.data_dir), contextlib.ExitStack() as cleanup:
+        server = embedded(settings)
+        if server is not None:
+            cleanup.callback(server.stop)
+            server.start()
+        url = database_url(settings, server)
+        upgrade(url)
+        key = secret_key(settings)
+        asyncio.run(_serve(settings, url, key, server))
+        click.echo("Stopping the database." if server is not None else "Stopped.")
+
+
+async def _serve(settings: Settings, url: str, key: bytes, server: EmbeddedPostgres | None) -> None:
+    await _first_administrator(settings, url)
+    web = _WebServer(
+        uvicorn.Config(
+            create_app(settings, database_url=url, secret_key=key),
+            host=settings.host,
+            port=settings.port,
+            lifespan="on",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            timeout_graceful_shutdown=round(settings.shutdown_grace_s),
+            timeout_keep_alive=75,
+        )
+    )
+    _stop_on_signals(web)
+    async with contextlib.AsyncExitStack() as cleanup:
+        watcher = asyncio.create_task(_keep_running(server), name="database-watcher")
+        cleanup.callback(watcher.cancel)
+        workers = WorkerProcesses(settings)
+        cleanup.push_async_callback(workers.stop)
+        workers.start()
+        await web.serve()
+    if not web.started:
+        raise click.ClickException(
+            f"The server did not start; is port {settings.port} of {settings.host} in use? Choose another with --port."
+        )
+
+
+async def _first_administrator(settings: Settings, url: str) -> None:
+    db = Database(url, pool_size=1)
+    try:
+        async with db.begin() as tx:
+            secret = await _ensure(settings, tx)
+    finally:
+        await db.close()
+    if secret is not None:
+        click.echo("The first administrator has been made. Its API token, shown only this once:")
+        click.echo(f"  {secret}")
+        sys.stdout.flush()
+
+
+async def _ensure(settings: Settings, tx: AsyncConnection) -> str | None:
+    password = settings.admin_password.get_secret_value() if settings.admin_password else None
+    token = settings.admin_token.get_secret_value() if settings.admin_token else None
+    first = await ensure_first_administrator(tx, settings.admin_email, password, token)
+    return first.secret
+
+
+def _stop_on_signals(web: uvicorn.Server) -> None:
+    def stop() -> None:
+        if web.should_exit:
+            web.force_exit = True
+            return
+        click.echo("\nFinishing what is running; press Ctrl-C again to stop at once.")
+        web.should_exit = True
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+
+
+async def _keep_running(server: EmbeddedPostgres | None) -> None:
+    """Start the embedded database again when it died under us."""
+    while server is not None:
+        await asyncio.sleep(_WATCH_S)
+        if server.is_running():
+            continue
+        _log.error("postgres.died")
+        try:
+            await asyncio.to_thread(server.start)
+            _log.info("postgres.restarted")
+        except (EmbeddedPostgresError, OSError) as error:
+            _log.error("postgres.restart_failed", error=str(error))
+
+
+def default_data_dir_notice(data_dir: Path) -> str:
+    """What `serve` says about where everything lies."""
+    return f"Data directory: {data_dir.resolve()}"
