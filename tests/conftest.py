@@ -1,7 +1,7 @@
 """One PostgreSQL for the whole run of one test process; a transaction that is rolled back for each test."""
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -35,9 +35,15 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def database_url(postgres_url: str) -> str:
+def new_database(postgres_url: str) -> Callable[[], str]:
+    """Makes an empty database of its own on the server and returns its address."""
+    return lambda: make_database(postgres_url)
+
+
+@pytest.fixture(scope="session")
+def database_url(new_database: Callable[[], str]) -> str:
     """A migrated database that tests of this process share; they use unique names instead of emptying tables."""
-    url = make_database(postgres_url)
+    url = new_database()
     upgrade(url)
     return url
 

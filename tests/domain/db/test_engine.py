@@ -1,0 +1,65 @@
+import psycopg
+import pytest
+from sqlalchemy import text
+
+from quadrat.db.engine import Database, psycopg_dsn
+from quadrat.errors import ErrorKind, QuadratError
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_begin_block_raises_nothing_is_kept(db: Database) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with db.begin() as tx:
+            await tx.execute(text("CREATE TABLE public.half_done (n int)"))
+            raise ZeroDivisionError
+    async with db.begin() as tx:
+        assert (await tx.execute(text("SELECT to_regclass('public.half_done')"))).scalar_one() is None
+
+
+async def test_begin_database_unreachable_says_unavailable() -> None:
+    nowhere = Database("postgresql://nobody@127.0.0.1:1/none")
+    try:
+        with pytest.raises(QuadratError) as refused:
+            async with nowhere.begin():
+                pass
+        assert refused.value.kind is ErrorKind.UNAVAILABLE
+        assert refused.value.retry_after_s is not None
+        assert not await nowhere.answers()
+    finally:
+        await nowhere.close()
+
+
+async def test_begin_after_connections_were_cut_works_again(db: Database, database_url: str) -> None:
+    async with db.begin() as tx:
+        pid = (await tx.execute(text("SELECT pg_backend_pid()"))).scalar_one()
+    with psycopg.connect(psycopg_dsn(database_url), autocommit=True) as conn:
+        conn.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
+    async with db.begin() as tx:
+        assert (await tx.execute(text("SELECT 1"))).scalar_one() == 1
+
+
+async def test_begin_cut_inside_the_block_says_unavailable(db: Database, database_url: str) -> None:
+    with pytest.raises(QuadratError) as refused:
+        async with db.begin() as tx:
+            pid = (await tx.execute(text("SELECT pg_backend_pid()"))).scalar_one()
+            with psycopg.connect(psycopg_dsn(database_url), autocommit=True) as conn:
+                conn.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
+            await tx.execute(text("SELECT 1"))
+    assert refused.value.kind is ErrorKind.UNAVAILABLE
+
+
+async def test_snapshot_refuses_to_write_and_sees_one_moment(db: Database) -> None:
+    async with db.snapshot() as snapshot:
+        before = (await snapshot.execute(text("SELECT count(*) FROM identity.role"))).scalar_one()
+        async with db.begin() as tx:
+            await tx.execute(
+                text(
+                    "INSERT INTO identity.role (uuid, name, permissions) "
+                    "VALUES (gen_random_uuid(), gen_random_uuid(), '{}')"
+                )
+            )
+        assert (await snapshot.execute(text("SELECT count(*) FROM identity.role"))).scalar_one() == before
+    with pytest.raises(Exception, match="read-only"):
+        async with db.snapshot() as snapshot:
+            await snapshot.execute(text("DELETE FROM identity.sign_in_failure"))
