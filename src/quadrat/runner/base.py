@@ -35,7 +35,17 @@ class BuildError(Exception):
 
 
 class InstanceLostError(Exception):
-    """The instance ended while a request was on its way; the message says why (exit code, signal, memory)."""
+    """The instance ended while a request was on its way.
+
+    Args:
+        message: Why it ended: exit code, signal, memory.
+        began: True when the model may have begun on the request; False when another instance can run it from the start.
+    """
+
+    def __init__(self, message: str, *, began: bool = False) -> None:
+        super().__init__(message)
+        self.message = message
+        self.began = began
 
 
 class RequestTimeoutError(Exception):

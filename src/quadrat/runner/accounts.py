@@ -1,0 +1,121 @@
+"""As whom users' code runs: another user than the server when the server is root, else the server's own."""
+
+import os
+import pwd
+import random
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypedDict
+
+BUILD_UID = 48_000
+FIRST_INSTANCE_UID = 48_001
+LAST_INSTANCE_UID = 59_999
+"""Numeric users without a name: this range is assigned to nobody by Debian's policy, and fits into the 65,536 users
+that containers without root are given."""
+
+
+class PopenUser(TypedDict, total=False):
+    """The arguments of `subprocess.Popen` that change the user."""
+
+    user: int
+    group: int
+    extra_groups: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One user of the operating system.
+
+    Args:
+        uid: Numeric user.
+        gid: Numeric group; there are no others.
+    """
+
+    uid: int
+    gid: int
+
+    @property
+    def own(self) -> bool:
+        """True when this is the user that the server runs as."""
+        return self.uid == os.geteuid()
+
+    def popen_arguments(self) -> PopenUser:
+        """What to give to `subprocess.Popen`; nothing for the server's own user."""
+        if self.own:
+            return {}
+        return {"user": self.uid, "group": self.gid, "extra_groups": []}
+
+    def take(self, path: Path) -> None:
+        """Make this account the owner of a file or directory that the server made."""
+        if not self.own:
+            os.chown(path, self.uid, self.gid)
+
+    def may_enter(self, folder: Path) -> bool:
+        """Whether the account can reach what lies in `folder`, by the permission bits of it and all above it."""
+        return all(self._may_pass(step) for step in (folder, *folder.parents))
+
+    def _may_pass(self, folder: Path) -> bool:
+        facts = folder.stat()
+        if self.uid in (0, facts.st_uid):
+            return self.uid == 0 or bool(facts.st_mode & stat.S_IXUSR)
+        if self.gid == facts.st_gid:
+            return bool(facts.st_mode & stat.S_IXGRP)
+        return bool(facts.st_mode & stat.S_IXOTH)
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """The accounts of one runner.
+
+    Args:
+        build: Runs installers, whose packages may bring code of their own.
+        shared: The one account of all instances; None when each gets its own.
+        note: Why users' code runs as the server's user although the server is root; empty when it does not.
+    """
+
+    build: Account
+    shared: Account | None
+    note: str = ""
+
+    def for_instance(self) -> Account:
+        """The account of a new instance. Each has its own where possible, so that none can signal or read another."""
+        if self.shared is not None:
+            return self.shared
+        uid = random.randint(FIRST_INSTANCE_UID, LAST_INSTANCE_UID)  # noqa: S311 - no secret, only rarely the same
+        return Account(uid, uid)
+
+    def as_server(self, note: str) -> "Accounts":
+        """The same with the server's own user for everything, because the other cannot be used."""
+        return Accounts(own_account(), own_account(), note)
+
+
+def own_account() -> Account:
+    """The server's own user."""
+    return Account(os.geteuid(), os.getegid())
+
+
+def choose_accounts(root: Path, instance_user: str | None) -> Accounts:
+    """Decide as whom this runner runs users' code.
+
+    Args:
+        root: The runner's directory; users' code must be able to reach it.
+        instance_user: Name of a user for everything, or None: unnamed users when the server is root, else its own.
+
+    Raises:
+        KeyError: There is no user of that name.
+    """
+    own = own_account()
+    if instance_user is not None:
+        entry = pwd.getpwnam(instance_user)
+        named = Account(entry.pw_uid, entry.pw_gid)
+        chosen = Accounts(named, named)
+    elif own.uid == 0:
+        chosen = Accounts(Account(BUILD_UID, BUILD_UID), None)
+    else:
+        return Accounts(own, own)
+    if not chosen.build.may_enter(root):
+        return chosen.as_server(
+            "Models run as the server's own user: the data directory lies where no other user may enter."
+        )
+    return chosen

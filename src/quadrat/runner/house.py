@@ -1,0 +1,126 @@
+"""What a local runner sets up once on its machine, before its first build."""
+
+import asyncio
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from quadrat.runner import shim
+from quadrat.runner.accounts import Account, Accounts, choose_accounts
+from quadrat.runner.environments import Environments
+from quadrat.runner.interpreters import Interpreters
+from quadrat.runner.sandbox import Sandbox, find_sandbox
+from quadrat.runner.session import Session, open_session
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """The directories, accounts and tools of one runner.
+
+    Args:
+        root: Holds everything below.
+        session: Scratch space of this process.
+        accounts: As whom users' code runs.
+        interpreters: Those that the build account can run.
+        environments: Shared with other processes.
+        sandbox: None where bubblewrap is not installed or not allowed.
+        shim: The script that instances run, where every account can read it.
+        lifeline: Both ends of a pipe. Instances inherit the reading end; it ends with this process, and they with it.
+    """
+
+    root: Path
+    session: Session
+    accounts: Accounts
+    interpreters: Interpreters
+    environments: Environments
+    sandbox: Sandbox | None
+    shim: Path
+    lifeline: tuple[int, int]
+
+    @property
+    def revisions(self) -> Path:
+        """Holds one directory per unpacked package."""
+        return self.root / "revisions"
+
+    def close(self) -> None:
+        """Remove this process's scratch space."""
+        for descriptor in self.lifeline:
+            os.close(descriptor)
+        self.session.close()
+
+
+async def open_house(root: Path, cache: Path | None, user: str | None, hidden: Sequence[Path]) -> House:
+    """Set everything up.
+
+    Args:
+        root: Made when missing.
+        cache: The installer's cache, or None for one below `root`.
+        user: Name of the user that runs users' code, or None to choose.
+        hidden: Directories that sandboxed instances see empty.
+    """
+    await asyncio.to_thread(_make_folders, root)
+    accounts = choose_accounts(root, user)
+    interpreters = Interpreters(accounts.build)
+    if not accounts.build.own and await interpreters.find("python3.8") is None:
+        accounts = accounts.as_server(
+            "Models run as the server's own user: no other user can run any interpreter here."
+        )
+        interpreters = Interpreters(accounts.build)
+    session = await asyncio.to_thread(open_session, root / "run")
+    probe = await asyncio.to_thread(session.new_folder, "probe", accounts.build)
+    return House(
+        root=root,
+        session=session,
+        accounts=accounts,
+        interpreters=interpreters,
+        environments=Environments(
+            root / "environments",
+            await asyncio.to_thread(_cache_folder, root, cache, accounts.build),
+            await asyncio.to_thread(session.new_folder, "home", accounts.build),
+            accounts.build,
+        ),
+        sandbox=await find_sandbox(accounts.build, tuple(hidden), probe),
+        shim=await asyncio.to_thread(_install_shim, root),
+        lifeline=os.pipe(),
+    )
+
+
+def _make_folders(root: Path) -> None:
+    root.mkdir(parents=True, exist_ok=True)
+    for folder in (root, root / "revisions", root / "environments"):
+        folder.mkdir(exist_ok=True)
+        # Others may enter, to reach what they know the name of; only the server may look around.
+        folder.chmod(0o711)
+
+
+def _cache_folder(root: Path, wanted: Path | None, account: Account) -> Path:
+    folder = wanted if wanted is not None else root / "cache"
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        account.take(folder)
+    if not account.own and folder.stat().st_uid != account.uid:
+        # It is somebody else's; leave it as it is.
+        return _cache_folder(root, None, account) if wanted is not None else _retaken(folder, account)
+    return folder
+
+
+def _retaken(folder: Path, account: Account) -> Path:
+    """The runner's own cache, made while another account was chosen; the installer replaces what it cannot read."""
+    account.take(folder)
+    return folder
+
+
+def _install_shim(root: Path) -> Path:
+    source = Path(shim.__file__).read_bytes()
+    folder = root / "shim"
+    folder.mkdir(exist_ok=True)
+    folder.chmod(0o755)
+    place = folder / f"{sha256(source).hexdigest()[:16]}.py"
+    if not place.exists():
+        fresh = folder / f".{os.getpid()}.py"
+        fresh.write_bytes(source)
+        fresh.chmod(0o644)
+        fresh.rename(place)
+    return place

@@ -1,0 +1,302 @@
+"""One process with one loaded model, and the pipelined line to it."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable
+from typing import cast
+
+from quadrat.runner.base import BuildError, BuildStage, InstanceLostError, Reply, RequestTimeoutError
+from quadrat.runner.output import OutputReader
+from quadrat.runner.shim import (
+    CANCEL,
+    CANCELLED,
+    FAILURE,
+    HEADER,
+    NUMBER,
+    READY,
+    REQUEST,
+    RESULT,
+    START,
+    START_FAILED,
+    STOP,
+)
+
+START_NUMBER = 0
+STOPPED = "The instance was stopped."
+
+
+class _Pending:
+    """A request on its way.
+
+    The timer also goes on when the caller has given up: an endless loop in the model must end some day.
+    """
+
+    __slots__ = ("future", "timeout_s", "timer", "withdrawn")
+
+    def __init__(self, future: asyncio.Future[Reply], timer: asyncio.TimerHandle, timeout_s: float) -> None:
+        self.future = future
+        self.timer = timer
+        self.timeout_s = timeout_s
+        self.withdrawn = False
+
+
+class LocalInstance(asyncio.Protocol):
+    """A child process of this server. Made by `LocalRunner.start`.
+
+    Args:
+        identifier: Unique on this machine.
+        process: The child; leader of its own process group.
+        output: Reads what the child writes.
+        on_end: Called once, when the process has ended.
+    """
+
+    def __init__(
+        self,
+        identifier: str,
+        process: subprocess.Popen[bytes],
+        output: OutputReader,
+        on_end: Callable[["LocalInstance"], None],
+    ) -> None:
+        self._id = identifier
+        self._process = process
+        self._output = output
+        self._on_end = on_end
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._buffer = bytearray()
+        self._outbox: list[bytes] = []
+        self._pending: dict[int, _Pending] = {}
+        self._number = START_NUMBER
+        self._reason: str | None = None
+        self._ended: asyncio.Future[str] = self._loop.create_future()
+        self._loaded: asyncio.Future[str | None] = self._loop.create_future()
+        watcher = threading.Thread(target=self._watch, name=f"instance-{identifier}", daemon=True)
+        watcher.start()
+
+    @property
+    def id(self) -> str:
+        """Identifier for logs, unique on this machine."""
+        return self._id
+
+    @property
+    def alive(self) -> bool:
+        """False as soon as the process is known to have ended or has been told to."""
+        return self._reason is None
+
+    @property
+    def pid(self) -> int:
+        """The child's process and group number."""
+        return self._process.pid
+
+    async def load(self, start: bytes, timeout_s: float) -> None:
+        """Have the shim load the package.
+
+        Args:
+            start: What the shim needs to know, as JSON text.
+            timeout_s: The process is killed when loading takes longer.
+
+        Raises:
+            BuildError: stage START, when the model cannot be loaded.
+        """
+        self._output.expect(START_NUMBER, None)
+        self._write(START_NUMBER, START, start)
+        try:
+            async with asyncio.timeout(timeout_s):
+                problem = await asyncio.shield(self._loaded)
+        except TimeoutError:
+            problem = f"The model could not be loaded within {timeout_s:g} seconds."
+        if problem is not None:
+            self.kill(problem)
+            await self.wait_closed()
+            raise BuildError(BuildStage.START, problem)
+
+    async def send(self, request_id: str, data: bytes, timeout_s: float) -> Reply:
+        """Run one request; see `quadrat.runner.base.Instance.send`."""
+        if self._reason is not None:
+            raise InstanceLostError(self._reason)
+        loop = self._loop
+        self._number = number = self._number + 1
+        future: asyncio.Future[Reply] = loop.create_future()
+        timer = loop.call_later(timeout_s, self._expire, number)
+        self._pending[number] = _Pending(future, timer, timeout_s)
+        self._output.expect(number, request_id)
+        self._write(number, REQUEST, data)
+        try:
+            return await future
+        except asyncio.CancelledError:
+            self._withdraw(number)
+            raise
+
+    async def stop(self, grace_s: float = 5.0) -> None:
+        """End the process: ask, wait `grace_s`, then kill its whole group. Safe to call twice."""
+        if not self._ended.done():
+            if self._reason is None:
+                self._reason = STOPPED
+                self._write(0, STOP, b"")
+            try:
+                async with asyncio.timeout(grace_s):
+                    await asyncio.shield(self._ended)
+            except TimeoutError:
+                self._kill_group()
+        await asyncio.shield(self._ended)
+
+    async def wait_closed(self) -> str:
+        """Return when the process has ended, with a sentence that says why."""
+        return await asyncio.shield(self._ended)
+
+    def kill(self, reason: str) -> None:
+        """Kill the whole process group now; requests on their way fail with this reason."""
+        if self._ended.done():
+            return
+        if self._reason is None:
+            self._reason = reason
+        self._kill_group()
+        self._fail_pending(self._reason)
+
+    # What asyncio calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the line."""
+        # Not every event loop's stream transports are subclasses of asyncio's.
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Take in frames; the lines that a request wrote are given out before its reply."""
+        buffer = self._buffer
+        buffer += data
+        frames = []
+        position, end = 0, len(buffer)
+        while end - position >= HEADER.size:
+            length, number, kind = HEADER.unpack_from(buffer, position)
+            start = position + HEADER.size
+            if end - start < length:
+                break
+            position = start + length
+            frames.append((number, kind, bytes(buffer[start:position])))
+        del buffer[:position]
+        if frames:
+            self._output.drain(frames[-1][0])
+            for frame in frames:
+                self._on_frame(*frame)
+
+    def eof_received(self) -> bool:
+        """The shim closed its end; the watcher will tell when the process has ended."""
+        return False
+
+    # Own steps.
+
+    def _write(self, number: int, kind: int, payload: bytes) -> None:
+        if not self._outbox:
+            # Everything sent in this turn of the loop goes out in one piece.
+            self._loop.call_soon(self._flush)
+        self._outbox.append(HEADER.pack(len(payload), number, kind))
+        self._outbox.append(payload)
+
+    def _flush(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(b"".join(self._outbox))
+        self._outbox.clear()
+
+    def _on_frame(self, number: int, kind: int, payload: bytes) -> None:
+        if kind in (READY, START_FAILED):
+            if not self._loaded.done():
+                self._loaded.set_result(payload.decode("utf-8", "replace") if kind == START_FAILED else None)
+            return
+        pending = self._pending.pop(number, None)
+        if pending is None:
+            return
+        pending.timer.cancel()
+        if pending.future.done() or kind == CANCELLED:
+            return
+        (duration,) = NUMBER.unpack_from(payload)
+        answer = payload[NUMBER.size :]
+        if kind == RESULT:
+            pending.future.set_result(Reply(True, answer, None, duration))
+        elif kind == FAILURE:
+            pending.future.set_result(Reply(False, b"null", answer.decode("utf-8", "replace"), duration))
+
+    def _expire(self, number: int) -> None:
+        pending = self._pending[number]
+        if not pending.future.done():
+            pending.future.set_exception(
+                RequestTimeoutError(f"The request took longer than {pending.timeout_s:g} seconds.")
+            )
+        if number == next(iter(self._pending)):
+            self.kill(f"The instance was stopped: a request took longer than {pending.timeout_s:g} seconds.")
+            return
+        # Not begun yet. Should the model begin on it before it hears, it has the same time once more.
+        pending.timer = self._loop.call_later(pending.timeout_s, self._expire, number)
+        self._withdraw(number)
+
+    def _withdraw(self, number: int) -> None:
+        """Tell the shim to skip a request that nobody waits for, unless it is at it already."""
+        pending = self._pending.get(number)
+        if pending is None or pending.withdrawn or self._reason is not None:
+            return
+        pending.withdrawn = True
+        if number != next(iter(self._pending)):
+            self._write(number, CANCEL, b"")
+
+    def _fail_pending(self, reason: str) -> None:
+        began = True
+        pending, self._pending = self._pending, {}
+        for item in pending.values():
+            item.timer.cancel()
+            if not item.future.done():
+                item.future.set_exception(InstanceLostError(reason, began=began))
+            began = False
+        if not self._loaded.done():
+            self._loaded.set_result(reason)
+
+    def _kill_group(self) -> None:
+        try:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):  # macOS says the latter of a group of zombies
+            return
+
+    def _watch(self) -> None:
+        """Wait for the process in a thread of its own: works with every event loop and system."""
+        if hasattr(os, "waitid"):
+            # Leaves the zombie, so that its number stays taken until the group has been killed.
+            os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
+        else:
+            self._process.wait()
+        try:
+            self._loop.call_soon_threadsafe(self._on_exit)
+        except RuntimeError:
+            # The loop was closed with the instance running; the lifeline ends the child with the server.
+            self._process.wait()
+
+    def _on_exit(self) -> None:
+        self._kill_group()
+        code = self._process.wait()
+        self._output.close()
+        if self._transport is not None:
+            self._transport.abort()
+        if self._reason is None:
+            self._reason = exit_sentence(code)
+        self._fail_pending(self._reason)
+        self._ended.set_result(self._reason)
+        self._on_end(self)
+
+
+def exit_sentence(code: int) -> str:
+    """Why a process has ended, for the author of the model.
+
+    Args:
+        code: As `subprocess` gives it: negative for a signal.
+    """
+    if code > 128:
+        code = 128 - code  # a shell or sandbox in between passes a signal on like this
+    if code == -signal.SIGKILL:
+        return "The model's process was killed by the system, most likely because the machine ran out of memory."
+    if code < 0:
+        try:
+            name = signal.Signals(-code).name
+        except ValueError:
+            name = str(-code)
+        return f"The model's process crashed with signal {name}."
+    return f"The model's process ended by itself with exit code {code}."

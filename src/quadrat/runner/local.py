@@ -1,0 +1,251 @@
+"""Instances as child processes of this machine."""
+
+import asyncio
+import os
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from quadrat.runner.accounts import Account
+from quadrat.runner.base import BuildError, BuildStage, InstanceSpec, LogLine, LogSink, Prepared, Revision
+from quadrat.runner.environments import read_requirements
+from quadrat.runner.house import House, open_house
+from quadrat.runner.instance import LocalInstance
+from quadrat.runner.memory import MemoryWatch, data_limit_bytes, exceeded_sentence
+from quadrat.runner.output import TOKEN_BYTES, OutputReader
+from quadrat.runner.package import find_package_dir, unpack
+from quadrat.runner.session import INSTANCE_VARIABLE
+
+_KEY = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_CONCURRENT_BUILDS = 2
+_PATH = "/usr/local/bin:/usr/bin:/bin"
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where and as whom one instance runs."""
+
+    identifier: str
+    account: Account
+    scratch: Path
+
+    @property
+    def temporary(self) -> Path:
+        return self.scratch / "tmp"
+
+
+@dataclass(frozen=True, slots=True)
+class _Ends:
+    """The descriptors that one instance inherits."""
+
+    channel: socket.socket
+    output: int
+    lifeline: int
+
+
+class LocalRunner:
+    """Makes environments and instances on this machine. Nothing happens before the first `prepare` or `start`.
+
+    Several processes may use the same `root` at the same time.
+
+    Args:
+        root: Directory for revisions, environments and scratch space; made when missing.
+        uv_cache_dir: The installer's cache; inside of `root` when not given.
+        instance_user: Name of the user that runs users' code. When not given: unnamed users, one per instance, when the
+            server is root, else the server's own.
+        hidden_dir: Sandboxed instances see this directory empty but for what they need: the server's data directory.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        uv_cache_dir: Path | None = None,
+        instance_user: str | None = None,
+        hidden_dir: Path | None = None,
+    ) -> None:
+        self._root = root.absolute()
+        self._uv_cache_dir = uv_cache_dir
+        self._instance_user = instance_user
+        self._hidden = (self._root,) if hidden_dir is None else (hidden_dir.absolute(), self._root)
+        self._house: House | None = None
+        self._opening = asyncio.Lock()
+        self._unpacking: dict[str, asyncio.Lock] = {}
+        self._builds = asyncio.Semaphore(_CONCURRENT_BUILDS)
+        self._memory = MemoryWatch()
+        self._instances: set[LocalInstance] = set()
+        self._clearing: set[asyncio.Task[None]] = set()
+        # One thread that lives as long as the runner: a sandbox ends with the thread that started it.
+        self._spawner = ThreadPoolExecutor(1, thread_name_prefix="runner-spawn")
+
+    async def prepare(self, revision: Revision, log: LogSink) -> Prepared:
+        """Unpack the package and build its environment; see `quadrat.runner.base.Runner.prepare`."""
+        if _KEY.fullmatch(revision.key) is None:
+            raise ValueError("a revision's key must be fit for a file name, such as a SHA-256 in hex")
+        house = await self._open()
+        package_dir = await self._unpack(house, revision)
+        interpreter = await house.interpreters.find(revision.language)
+        if interpreter is None:
+            raise BuildError(BuildStage.REQUIREMENTS, "No Python interpreter can be run on the server.")
+        if house.accounts.note:
+            _say(log, house.accounts.note)
+        if interpreter.language != revision.language:
+            _say(log, f"{revision.language} is not installed on the server; {interpreter.language} is used.")
+        wanted = await asyncio.to_thread(read_requirements, package_dir)
+        async with self._builds:
+            environment = await house.environments.provide(
+                interpreter, wanted, revision.key, lambda line: _say(log, line)
+            )
+        return Prepared(
+            revision_key=revision.key,
+            environment_key=environment.key,
+            python=environment.python,
+            package_dir=package_dir,
+            language=interpreter.language,
+        )
+
+    async def start(self, spec: InstanceSpec, log: LogSink) -> LocalInstance:
+        """Start a process and load the model; see `quadrat.runner.base.Runner.start`."""
+        house = await self._open()
+        identifier = f"{house.session.folder.name}-{secrets.token_hex(4)}"
+        account = house.accounts.for_instance()
+        scratch = await asyncio.to_thread(house.session.new_folder, identifier, account)
+        place = _Place(identifier, account, scratch)
+        token = secrets.token_bytes(TOKEN_BYTES)
+        try:
+            await asyncio.to_thread(_furnish, place)
+            instance = await self._spawn(house, spec, place, token, log)
+        except BaseException:
+            await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
+            raise
+        message = exceeded_sentence(spec.memory_limit_bytes)
+        self._memory.add(instance.pid, spec.memory_limit_bytes, lambda: instance.kill(message))
+        start = {
+            "package_dir": str(spec.prepared.package_dir),
+            "context": {"environment_variables": dict(spec.environment), **spec.context},
+            "token": token.hex(),
+            "data_limit_bytes": data_limit_bytes(spec.memory_limit_bytes),
+            "memory_message": message,
+        }
+        try:
+            await instance.load(msgspec.json.encode(start), spec.start_timeout_s)
+        except asyncio.CancelledError:
+            instance.kill("The start was given up.")
+            raise
+        return instance
+
+    async def close(self) -> None:
+        """Stop every instance and remove this process's scratch space."""
+        await asyncio.gather(*(instance.stop() for instance in list(self._instances)))
+        await asyncio.gather(*self._clearing)
+        self._spawner.shutdown()
+        house, self._house = self._house, None
+        if house is not None:
+            await asyncio.to_thread(house.close)
+
+    async def _open(self) -> House:
+        async with self._opening:
+            if self._house is None:
+                self._house = await open_house(self._root, self._uv_cache_dir, self._instance_user, self._hidden)
+            return self._house
+
+    async def _unpack(self, house: House, revision: Revision) -> Path:
+        target = house.revisions / revision.key
+        lock = self._unpacking.setdefault(revision.key, asyncio.Lock())
+        async with lock:
+            if target.is_dir():
+                return await asyncio.to_thread(find_package_dir, target)
+            work = await asyncio.to_thread(house.session.new_folder, f"unpack-{secrets.token_hex(4)}")
+            try:
+                archive, folder = work / "package.zip", work / "package"
+                await revision.fetch(archive)
+                folder.mkdir()
+                return await asyncio.to_thread(unpack, archive, folder, target)
+            finally:
+                self._unpacking.pop(revision.key, None)
+                await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
+
+    async def _spawn(
+        self, house: House, spec: InstanceSpec, place: _Place, token: bytes, log: LogSink
+    ) -> LocalInstance:
+        loop = asyncio.get_running_loop()
+        near, far = socket.socketpair()
+        reader, writer = os.pipe()
+        os.set_blocking(reader, False)
+        with far:
+            try:
+                ends = _Ends(far, writer, house.lifeline[0])
+                process = await loop.run_in_executor(self._spawner, _start_process, house, spec, place, ends)
+            except BaseException as error:
+                near.close()
+                os.close(reader)
+                if isinstance(error, OSError | ValueError):
+                    raise BuildError(BuildStage.START, f"The model's process could not be started: {error}") from error
+                raise
+            finally:
+                os.close(writer)
+        output = OutputReader(reader, token, log)
+        instance = LocalInstance(place.identifier, process, output, lambda ended: self._clear(ended, place))
+        self._instances.add(instance)
+        near.setblocking(False)
+        await loop.create_unix_connection(lambda: instance, sock=near)
+        return instance
+
+    def _clear(self, instance: LocalInstance, place: _Place) -> None:
+        self._instances.discard(instance)
+        self._memory.remove(instance.pid)
+        task = asyncio.create_task(asyncio.to_thread(shutil.rmtree, place.scratch, ignore_errors=True))
+        self._clearing.add(task)
+        task.add_done_callback(self._clearing.discard)
+
+
+def _furnish(place: _Place) -> None:
+    place.scratch.chmod(0o700)
+    place.temporary.mkdir(mode=0o700)
+    place.account.take(place.temporary)
+
+
+def _start_process(house: House, spec: InstanceSpec, place: _Place, ends: _Ends) -> subprocess.Popen[bytes]:
+    prepared = spec.prepared
+    argv = [str(prepared.python), str(house.shim), str(ends.channel.fileno()), str(ends.lifeline)]
+    if house.sandbox is not None:
+        readable = [house.shim, house.revisions / prepared.revision_key, prepared.python.parent.parent]
+        argv = house.sandbox.wrap(argv, readable, place.scratch, place.temporary)
+    return subprocess.Popen(
+        argv,
+        cwd=place.scratch,
+        env=_variables(spec, place),
+        stdin=subprocess.DEVNULL,
+        stdout=ends.output,
+        stderr=ends.output,
+        pass_fds=(ends.channel.fileno(), ends.lifeline),
+        start_new_session=True,
+        umask=0o022,
+        **place.account.popen_arguments(),
+    )
+
+
+def _variables(spec: InstanceSpec, place: _Place) -> dict[str, str]:
+    environment = spec.prepared.python.parent.parent
+    return {
+        "PATH": f"{environment / 'bin'}:{_PATH}",
+        "VIRTUAL_ENV": str(environment),
+        "HOME": str(place.scratch),
+        "USER": "model",
+        "TMPDIR": str(place.temporary),
+        "LANG": "C.UTF-8",
+        **spec.environment,
+        INSTANCE_VARIABLE: place.identifier,
+    }
+
+
+def _say(log: LogSink, text: str) -> None:
+    log(LogLine(at=datetime.now(UTC), text=text, system=True))

@@ -1,0 +1,441 @@
+"""Sits beside a user's model in the instance's process. Standard library only; runs on any Python from 3.8.
+
+The runner starts this file as a script with the number of one inherited socket. Frames in both directions:
+4 bytes length of the payload, 8 bytes request number, 1 byte kind, payload. Requests are worked on one at a time and in
+order. File descriptors 1 and 2 are a pipe that the runner reads; after each request a mark (16 secret bytes and the
+request number) goes into that pipe, so that the runner knows which lines belong to which request, whoever wrote them.
+"""
+
+import collections
+import contextlib
+import ctypes
+import faulthandler
+import fcntl
+import importlib.util
+import inspect
+import json
+import os
+import resource
+import select
+import signal
+import socket
+import struct
+import sys
+import threading
+import time
+import traceback
+from types import ModuleType
+from typing import Any, Callable, Deque, Dict, List, Optional, Set, Tuple, Type
+
+HEADER = struct.Struct(">IQB")
+NUMBER = struct.Struct(">Q")
+
+# From the runner.
+START, REQUEST, CANCEL, STOP = 1, 2, 3, 4
+# To the runner.
+READY, START_FAILED, RESULT, FAILURE, CANCELLED = 1, 2, 3, 4, 5
+
+MESSAGE_LIMIT = 2000
+LINUX = sys.platform.startswith("linux")
+READ_SIZE = 256 * 1024
+# Own descriptors live up here, out of the way of code that closes or replaces the low ones.
+DESCRIPTOR_BASE = 100
+# After a request that took longer, look for cancellations before the next one begins.
+LONG_REQUEST_NS = 2000000
+LINE_BUFFERED = 1  # _IOLBF of stdio.h, the same in glibc, musl and macOS
+
+Encode = Callable[[Any], bytes]
+Decode = Callable[[bytes], Any]
+
+
+class LoadError(Exception):
+    """The package cannot be loaded; the message is for its author."""
+
+
+class Channel:
+    """The socket to the runner, read in large pieces."""
+
+    def __init__(self, descriptor: int) -> None:
+        high = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, DESCRIPTOR_BASE)
+        os.close(descriptor)
+        self._socket = socket.socket(fileno=high)
+        self._socket.setblocking(True)
+        self._buffer = bytearray()
+        self.waiting: Deque[Tuple[int, bytes]] = collections.deque()
+        self.cancelled: Set[int] = set()
+        self.stopping = False
+        # A forked child of the model must not keep the line open, nor write to it.
+        os.register_at_fork(after_in_child=self._socket.close)
+
+    def receive(self, block: bool) -> bool:
+        """Read what has come into `waiting` and `cancelled`; False when the runner is gone."""
+        try:
+            data = self._socket.recv(READ_SIZE, 0 if block else socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return True
+        except ConnectionError:
+            return False
+        if not data:
+            return False
+        self._buffer += data
+        self._split()
+        return True
+
+    def _split(self) -> None:
+        buffer = self._buffer
+        position, end = 0, len(buffer)
+        while end - position >= HEADER.size:
+            length, number, kind = HEADER.unpack_from(buffer, position)
+            start = position + HEADER.size
+            if end - start < length:
+                break
+            position = start + length
+            if kind == CANCEL:
+                self.cancelled.add(number)
+            elif kind == STOP:
+                self.stopping = True
+            else:
+                self.waiting.append((number, bytes(buffer[start:position])))
+        if position:
+            del buffer[:position]
+
+    def send(self, number: int, kind: int, payload: bytes) -> None:
+        """Write one frame."""
+        self._socket.sendall(HEADER.pack(len(payload), number, kind) + payload)
+
+    def next(self) -> Optional[Tuple[int, bytes]]:
+        """The next frame in order; None when it is time to end."""
+        while not self.waiting:
+            if self.stopping or not self.receive(block=True):
+                return None
+        return self.waiting.popleft()
+
+
+class Output:
+    """The pipe behind descriptors 1 and 2, and the marks in it."""
+
+    def __init__(self, token: bytes) -> None:
+        self._token = token
+        self._pipe = fcntl.fcntl(1, fcntl.F_DUPFD_CLOEXEC, DESCRIPTOR_BASE)
+        self._streams = (sys.stdout, sys.stderr)
+        for stream in self._streams:
+            stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
+        self._flush_c = _line_buffer_c_output()
+
+    def mark(self, number: int) -> None:
+        """Flush everything written so far and set the mark that ends request `number`."""
+        for stream in self._streams:
+            with contextlib.suppress(ValueError, OSError):  # the model closed it: nothing is left in it
+                stream.flush()
+        if self._flush_c is not None:
+            self._flush_c()
+        data = self._token + NUMBER.pack(number)
+        while True:
+            try:
+                # Shorter than PIPE_BUF, so it is written whole or not at all.
+                os.write(self._pipe, data)
+                return
+            except BlockingIOError:  # the model made the pipe non-blocking
+                select.select([], [self._pipe], [])
+            except BrokenPipeError:  # the runner is gone; reading the socket will tell
+                return
+
+
+def _line_buffer_c_output() -> Optional[Callable[[], Any]]:
+    """Let printf of C libraries appear line by line; gives the function that flushes the rest."""
+    try:
+        libc = ctypes.PyDLL(None)
+        stdout = ctypes.c_void_p.in_dll(libc, "__stdoutp" if sys.platform == "darwin" else "stdout")
+        libc.setvbuf(stdout, None, LINE_BUFFERED, ctypes.c_size_t(0))
+        flush = libc.fflush
+    except (OSError, ValueError, AttributeError):
+        return None
+    return lambda: flush(stdout)
+
+
+def json_functions() -> Tuple[str, Decode, Encode]:
+    """Name, reader and writer of the fastest JSON library of this environment."""
+    try:
+        import msgspec  # noqa: PLC0415
+
+        return "msgspec", msgspec.json.Decoder().decode, msgspec.json.Encoder().encode
+    except ImportError:
+        pass
+    try:
+        import orjson  # type: ignore[import-not-found]  # noqa: PLC0415
+
+        return "orjson", orjson.loads, orjson.dumps
+    except ImportError:
+        return "json", json.loads, _encode_with_json
+
+
+def _encode_with_json(value: Any) -> bytes:
+    try:
+        text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    except ValueError:
+        # JSON has no NaN and no infinity; the faster libraries write null, so this one does too.
+        text = json.dumps(_without_nan(value), separators=(",", ":"), allow_nan=False)
+    return text.encode("ascii")
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if value - value == 0 else None
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_nan(item) for item in value]
+    return value
+
+
+def message_of(error: BaseException) -> str:
+    """Text of an exception, its class name when it has none, at most 2000 characters."""
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - a broken __str__ of the user's exception
+        text = ""
+    return (text or type(error).__name__)[:MESSAGE_LIMIT]
+
+
+def print_traceback(error: BaseException, own_frames: int) -> None:
+    """Write the traceback to the log, without the frames of this file."""
+    trace = error.__traceback__
+    for _ in range(own_frames):
+        trace = trace.tb_next if trace is not None else None
+    traceback.print_exception(type(error), error, trace, file=sys.__stderr__)
+
+
+def find_main(package_dir: str, declared: Optional[str]) -> str:
+    """Absolute path of the main file: the declared one, else model.py, else deployment.py."""
+    if declared:
+        name = declared if declared.endswith(".py") else declared + ".py"
+        path = os.path.abspath(os.path.join(package_dir, name))
+        if not os.path.isfile(path):
+            raise LoadError("ML_MODEL_FILE_NAME names %s, which is not in %s." % (name, os.path.basename(package_dir)))
+        return path
+    for name in ("model.py", "deployment.py"):
+        path = os.path.join(package_dir, name)
+        if os.path.isfile(path):
+            return os.path.abspath(path)
+    raise LoadError("The main file model.py is missing in %s." % os.path.basename(package_dir))
+
+
+def load_class(main: str) -> Type[Any]:
+    """Import the main file and give its class Model (or Deployment)."""
+    name = os.path.splitext(os.path.basename(main))[0]
+    specification = importlib.util.spec_from_file_location(name, main)
+    if specification is None or specification.loader is None:
+        raise LoadError("The main file %s cannot be imported." % os.path.basename(main))
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[name] = module
+    try:
+        specification.loader.exec_module(module)
+    except BaseException as error:  # noqa: BLE001 - also sys.exit() at import
+        print_traceback(error, own_frames=1)
+        raise LoadError("%s could not be imported: %s" % (os.path.basename(main), _named(error))) from None
+    return _class_of(module, os.path.basename(main))
+
+
+def _class_of(module: ModuleType, file_name: str) -> Type[Any]:
+    for class_name in ("Model", "Deployment"):
+        found = getattr(module, class_name, None)
+        if inspect.isclass(found):
+            if not callable(getattr(found, "request", None)):
+                raise LoadError("The class %s in %s has no method request." % (class_name, file_name))
+            return found
+    raise LoadError("The class Model is missing in %s." % file_name)
+
+
+def _named(error: BaseException) -> str:
+    text = message_of(error)
+    name = type(error).__name__
+    return text if text == name else "%s: %s" % (name, text)
+
+
+def make_model(found: Type[Any], base_directory: str, context: Dict[str, Any]) -> Any:
+    """Call the class with those of (base_directory, context) that its ``__init__`` takes."""
+    offered = {"base_directory": base_directory, "context": context}
+    positional: List[Any] = []
+    named: Dict[str, Any] = {}
+    parameters = list(_parameters(found))
+    taken = {parameter.name for parameter in parameters}
+    free = [value for name, value in offered.items() if name not in taken]
+    for parameter in parameters:
+        if parameter.kind is parameter.VAR_KEYWORD:
+            named.update({name: value for name, value in offered.items() if name not in taken})
+        elif parameter.kind is parameter.VAR_POSITIONAL:
+            continue
+        elif parameter.name in offered:
+            named[parameter.name] = offered[parameter.name]
+        elif parameter.default is parameter.empty and free and not named:
+            positional.append(free.pop(0))  # the same two arguments under names of the author's own
+    try:
+        return found(*positional, **named)
+    except BaseException as error:  # noqa: BLE001 - also sys.exit() in it
+        print_traceback(error, own_frames=1)
+        raise LoadError("%s.__init__ failed: %s" % (found.__name__, _named(error))) from None
+
+
+def _parameters(function: Callable[..., Any]) -> List[inspect.Parameter]:
+    try:
+        return list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):  # written in C without a signature
+        return []
+
+
+def bind_request(model: Any, context: Dict[str, Any]) -> Callable[[Any], Any]:
+    """The model's ``request`` as a function of the data, whether or not it also takes the context."""
+    request: Callable[..., Any] = model.request
+    positional = [
+        parameter
+        for parameter in _parameters(request)
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+    ]
+    if len(positional) >= 2:
+        second = positional[1]
+        if second.name == "context" or second.default is second.empty:
+            return lambda data: request(data, context)
+    return request
+
+
+def load(start: Dict[str, Any]) -> Callable[[Any], Any]:
+    """Load the package that the start frame names."""
+    package_dir: str = start["package_dir"]
+    main = find_main(package_dir, os.environ.get("ML_MODEL_FILE_NAME"))
+    base_directory = os.path.dirname(main)
+    for folder in (os.path.dirname(package_dir), os.path.join(package_dir, "libraries"), base_directory):
+        if os.path.isdir(folder):
+            sys.path.insert(0, folder)
+    context: Dict[str, Any] = start["context"]
+    return bind_request(make_model(load_class(main), base_directory, context), context)
+
+
+class Worker:
+    """Runs requests and says how they went."""
+
+    def __init__(self, channel: Channel, output: Output, call: Callable[[Any], Any]) -> None:
+        self._channel = channel
+        self._output = output
+        self._call = call
+        _, self._decode, self._encode = json_functions()
+        self.memory_message = "The model used more memory than it may."
+
+    def run(self) -> None:
+        """Work until the runner says stop or goes away."""
+        channel, output = self._channel, self._output
+        clock = time.perf_counter_ns
+        while True:
+            frame = channel.next()
+            if frame is None:
+                return
+            number, payload = frame
+            if number in channel.cancelled:
+                channel.cancelled.discard(number)
+                channel.send(number, CANCELLED, b"")
+                continue
+            begun = clock()
+            kind, answer = self._answer(payload)
+            duration = clock() - begun
+            output.mark(number)
+            channel.send(number, kind, NUMBER.pack(duration) + answer)
+            if duration > LONG_REQUEST_NS and not channel.receive(block=False):
+                return
+
+    def _answer(self, payload: bytes) -> Tuple[int, bytes]:
+        try:
+            data = self._decode(payload)
+        except Exception as error:  # noqa: BLE001 - each library has its own error
+            return FAILURE, ("The request data is not JSON: %s" % message_of(error)).encode()[:MESSAGE_LIMIT]
+        try:
+            result = self._call(data)
+        except BaseException as error:  # noqa: BLE001 - sys.exit() in a model fails the request, not the instance
+            return FAILURE, self._failure(error).encode("utf-8", "replace")
+        try:
+            return RESULT, self._encode(result)
+        except Exception as error:  # noqa: BLE001 - each library has its own error
+            text = "The result of the model's request method is not JSON: %s" % message_of(error)
+            return FAILURE, text[:MESSAGE_LIMIT].encode("utf-8", "replace")
+
+    def _failure(self, error: BaseException) -> str:
+        print_traceback(error, own_frames=1)
+        if isinstance(error, SystemExit):
+            return "The model called sys.exit(%s)." % ("" if error.code is None else repr(error.code))
+        if isinstance(error, MemoryError) and not str(error):
+            return self.memory_message
+        return message_of(error)
+
+
+def tie_to_runner(lifeline: int) -> None:
+    """Have this whole process group killed when the runner's process is gone.
+
+    Args:
+        lifeline: Reading end of a pipe into which nobody writes; it ends with the runner.
+    """
+    descriptor = fcntl.fcntl(lifeline, fcntl.F_DUPFD_CLOEXEC, DESCRIPTOR_BASE)
+    os.close(lifeline)
+    if LINUX:
+        # The kernel sends the signal, so code that never gives the interpreter back cannot stop it.
+        fcntl.fcntl(descriptor, fcntl.F_SETOWN, -os.getpgrp())
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGKILL)
+        flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
+        fcntl.fcntl(descriptor, fcntl.F_SETFL, flags | os.O_ASYNC)
+        ended, _, _ = select.select([descriptor], [], [], 0)
+        if ended:
+            os.killpg(0, signal.SIGKILL)
+        return
+
+    def wait_for_end() -> None:
+        os.read(descriptor, 1)
+        os.killpg(0, signal.SIGKILL)
+
+    threading.Thread(target=wait_for_end, name="runner-lifeline", daemon=True).start()
+
+
+def limit_resources(start: Dict[str, Any]) -> None:
+    """Take the limits that a process can put on itself."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if LINUX:
+        # The runner watches the memory really used; this stops an allocation too fast to be watched.
+        data = start["data_limit_bytes"]
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        if hard == resource.RLIM_INFINITY or data < hard:
+            resource.setrlimit(resource.RLIMIT_DATA, (data, data))
+        with open("/proc/self/oom_score_adj", "w") as score:
+            score.write("800")
+
+
+def main(descriptor: int, lifeline: int) -> int:
+    """Serve one model until the runner says stop.
+
+    Args:
+        descriptor: The socket to the runner.
+        lifeline: See `tie_to_runner`.
+    """
+    tie_to_runner(lifeline)
+    faulthandler.enable()
+    channel = Channel(descriptor)
+    frame = channel.next()
+    if frame is None:
+        return 0
+    number, payload = frame
+    start: Dict[str, Any] = json.loads(payload)
+    output = Output(bytes.fromhex(start["token"]))
+    limit_resources(start)
+    try:
+        call = load(start)
+        worker = Worker(channel, output, call)
+        worker.memory_message = start["memory_message"]
+    except LoadError as error:
+        output.mark(number)
+        channel.send(number, START_FAILED, str(error)[:MESSAGE_LIMIT].encode("utf-8", "replace"))
+        return 0
+    output.mark(number)
+    channel.send(number, READY, b"")
+    worker.run()
+    return 0
+
+
+if __name__ == "__main__":
+    # The script's own folder is no place for the model's imports.
+    del sys.path[0]
+    sys.exit(main(int(sys.argv[1]), int(sys.argv[2])))
