@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from quadrat.runner.accounts import Account
+from quadrat.runner.lifeline import Lifeline
 
 OnLine = Callable[[str], None]
 
@@ -47,9 +48,15 @@ async def run(command: Command, on_line: OnLine) -> int:
     def forward(line: str) -> None:
         loop.call_soon_threadsafe(on_line, line)
 
+    lifeline = Lifeline()
+    spawning = asyncio.ensure_future(asyncio.to_thread(_spawn, command, lifeline))
     try:
-        process = await asyncio.to_thread(_spawn, command)
+        process = await asyncio.shield(spawning)
+    except asyncio.CancelledError:
+        spawning.add_done_callback(lambda _: lifeline.close())
+        raise
     except (OSError, subprocess.SubprocessError) as error:
+        lifeline.close()
         on_line(f"{Path(command.argv[0]).name}: {error}")
         return 127
     try:
@@ -60,21 +67,24 @@ async def run(command: Command, on_line: OnLine) -> int:
         return -signal.SIGKILL
     finally:
         _kill_group(process)
+        lifeline.close()
 
 
-def _spawn(command: Command) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
+def _spawn(command: Command, lifeline: Lifeline) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen(
         list(command.argv),
         cwd=command.cwd,
         env=dict(command.env),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        pass_fds=command.keep,
+        pass_fds=(*command.keep, lifeline.descriptor),
         start_new_session=True,
         umask=0o022,
         **command.account.popen_arguments(),
     )
+    lifeline.tie(process.pid)
+    return process
 
 
 def _follow(process: subprocess.Popen[bytes], stdin: bytes, forward: OnLine) -> int:

@@ -27,7 +27,6 @@ class House:
         environments: Shared with other processes.
         sandbox: None where bubblewrap is not installed or not allowed.
         shim: The script that instances run, where every account can read it.
-        lifeline: Both ends of a pipe. Instances inherit the reading end; it ends with this process, and they with it.
     """
 
     root: Path
@@ -37,7 +36,6 @@ class House:
     environments: Environments
     sandbox: Sandbox | None
     shim: Path
-    lifeline: tuple[int, int]
 
     @property
     def revisions(self) -> Path:
@@ -46,8 +44,6 @@ class House:
 
     def close(self) -> None:
         """Remove this process's scratch space."""
-        for descriptor in self.lifeline:
-            os.close(descriptor)
         self.session.close()
 
 
@@ -83,7 +79,6 @@ async def open_house(root: Path, cache: Path | None, user: str | None, hidden: S
         ),
         sandbox=await find_sandbox(accounts.build, tuple(hidden), probe),
         shim=await asyncio.to_thread(_install_shim, root),
-        lifeline=os.pipe(),
     )
 
 

@@ -161,7 +161,7 @@ class LocalInstance(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the line."""
         # Not every event loop's stream transports are subclasses of asyncio's.
-        self._transport = cast(asyncio.Transport, transport)
+        self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         """Take in frames; the lines that a request wrote are given out before its reply."""

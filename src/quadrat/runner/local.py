@@ -19,6 +19,7 @@ from quadrat.runner.base import BuildError, BuildStage, InstanceSpec, LogLine, L
 from quadrat.runner.environments import read_requirements
 from quadrat.runner.house import House, open_house
 from quadrat.runner.instance import LocalInstance
+from quadrat.runner.lifeline import Lifeline
 from quadrat.runner.memory import MemoryWatch, data_limit_bytes, exceeded_sentence
 from quadrat.runner.output import TOKEN_BYTES, OutputReader
 from quadrat.runner.package import find_package_dir, unpack
@@ -48,7 +49,7 @@ class _Ends:
 
     channel: socket.socket
     output: int
-    lifeline: int
+    lifeline: Lifeline
 
 
 class LocalRunner:
@@ -178,28 +179,32 @@ class LocalRunner:
     ) -> LocalInstance:
         loop = asyncio.get_running_loop()
         near, far = socket.socketpair()
+        near.setblocking(False)
         reader, writer = os.pipe()
         os.set_blocking(reader, False)
-        with far:
-            try:
-                ends = _Ends(far, writer, house.lifeline[0])
-                process = await loop.run_in_executor(self._spawner, _start_process, house, spec, place, ends)
-            except BaseException as error:
-                near.close()
-                os.close(reader)
-                if isinstance(error, OSError | ValueError):
-                    raise BuildError(BuildStage.START, f"The model's process could not be started: {error}") from error
-                raise
-            finally:
-                os.close(writer)
+        lifeline = Lifeline()
+        try:
+            ends = _Ends(far, writer, lifeline)
+            process = await loop.run_in_executor(self._spawner, _start_process, house, spec, place, ends)
+        except BaseException as error:
+            # A process that was just being started ends with its lifeline.
+            lifeline.close()
+            near.close()
+            os.close(reader)
+            if isinstance(error, OSError | ValueError):
+                raise BuildError(BuildStage.START, f"The model's process could not be started: {error}") from error
+            raise
+        finally:
+            far.close()
+            os.close(writer)
         output = OutputReader(reader, token, log)
-        instance = LocalInstance(place.identifier, process, output, lambda ended: self._clear(ended, place))
+        instance = LocalInstance(place.identifier, process, output, lambda ended: self._clear(ended, place, lifeline))
         self._instances.add(instance)
-        near.setblocking(False)
         await loop.create_unix_connection(lambda: instance, sock=near)
         return instance
 
-    def _clear(self, instance: LocalInstance, place: _Place) -> None:
+    def _clear(self, instance: LocalInstance, place: _Place, lifeline: Lifeline) -> None:
+        lifeline.close()
         self._instances.discard(instance)
         self._memory.remove(instance.pid)
         task = asyncio.create_task(asyncio.to_thread(shutil.rmtree, place.scratch, ignore_errors=True))
@@ -215,22 +220,24 @@ def _furnish(place: _Place) -> None:
 
 def _start_process(house: House, spec: InstanceSpec, place: _Place, ends: _Ends) -> subprocess.Popen[bytes]:
     prepared = spec.prepared
-    argv = [str(prepared.python), str(house.shim), str(ends.channel.fileno()), str(ends.lifeline)]
+    argv = [str(prepared.python), str(house.shim), str(ends.channel.fileno()), str(ends.lifeline.descriptor)]
     if house.sandbox is not None:
         readable = [house.shim, house.revisions / prepared.revision_key, prepared.python.parent.parent]
         argv = house.sandbox.wrap(argv, readable, place.scratch, place.temporary)
-    return subprocess.Popen(
+    process = subprocess.Popen(
         argv,
         cwd=place.scratch,
         env=_variables(spec, place),
         stdin=subprocess.DEVNULL,
         stdout=ends.output,
         stderr=ends.output,
-        pass_fds=(ends.channel.fileno(), ends.lifeline),
+        pass_fds=(ends.channel.fileno(), ends.lifeline.descriptor),
         start_new_session=True,
         umask=0o022,
         **place.account.popen_arguments(),
     )
+    ends.lifeline.tie(process.pid)
+    return process
 
 
 def _variables(spec: InstanceSpec, place: _Place) -> dict[str, str]:

@@ -197,12 +197,16 @@ def message_of(error: BaseException) -> str:
     return (text or type(error).__name__)[:MESSAGE_LIMIT]
 
 
-def print_traceback(error: BaseException, own_frames: int) -> None:
-    """Write the traceback to the log, without the frames of this file."""
+def print_traceback(error: BaseException) -> None:
+    """Write the traceback to the log, from the first frame that is the user's."""
     trace = error.__traceback__
-    for _ in range(own_frames):
-        trace = trace.tb_next if trace is not None else None
+    while trace is not None and trace.tb_next is not None and _is_machinery(trace.tb_frame.f_code.co_filename):
+        trace = trace.tb_next
     traceback.print_exception(type(error), error, trace, file=sys.__stderr__)
+
+
+def _is_machinery(file_name: str) -> bool:
+    return file_name == __file__ or file_name.startswith("<frozen importlib")
 
 
 def find_main(package_dir: str, declared: Optional[str]) -> str:
@@ -231,7 +235,7 @@ def load_class(main: str) -> Type[Any]:
     try:
         specification.loader.exec_module(module)
     except BaseException as error:  # noqa: BLE001 - also sys.exit() at import
-        print_traceback(error, own_frames=1)
+        print_traceback(error)
         raise LoadError("%s could not be imported: %s" % (os.path.basename(main), _named(error))) from None
     return _class_of(module, os.path.basename(main))
 
@@ -272,7 +276,7 @@ def make_model(found: Type[Any], base_directory: str, context: Dict[str, Any]) -
     try:
         return found(*positional, **named)
     except BaseException as error:  # noqa: BLE001 - also sys.exit() in it
-        print_traceback(error, own_frames=1)
+        print_traceback(error)
         raise LoadError("%s.__init__ failed: %s" % (found.__name__, _named(error))) from None
 
 
@@ -357,7 +361,7 @@ class Worker:
             return FAILURE, text[:MESSAGE_LIMIT].encode("utf-8", "replace")
 
     def _failure(self, error: BaseException) -> str:
-        print_traceback(error, own_frames=1)
+        print_traceback(error)
         if isinstance(error, SystemExit):
             return "The model called sys.exit(%s)." % ("" if error.code is None else repr(error.code))
         if isinstance(error, MemoryError) and not str(error):
@@ -366,29 +370,21 @@ class Worker:
 
 
 def tie_to_runner(lifeline: int) -> None:
-    """Have this whole process group killed when the runner's process is gone.
+    """Have this process end when the runner's process is gone.
 
     Args:
-        lifeline: Reading end of a pipe into which nobody writes; it ends with the runner.
+        lifeline: Reading end of a pipe into which nobody writes; it ends with the runner. On Linux the runner has asked
+            the kernel to kill this process group then, so it is enough to keep it open.
     """
     descriptor = fcntl.fcntl(lifeline, fcntl.F_DUPFD_CLOEXEC, DESCRIPTOR_BASE)
     os.close(lifeline)
-    if LINUX:
-        # The kernel sends the signal, so code that never gives the interpreter back cannot stop it.
-        fcntl.fcntl(descriptor, fcntl.F_SETOWN, -os.getpgrp())
-        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGKILL)
-        flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
-        fcntl.fcntl(descriptor, fcntl.F_SETFL, flags | os.O_ASYNC)
-        ended, _, _ = select.select([descriptor], [], [], 0)
-        if ended:
-            os.killpg(0, signal.SIGKILL)
-        return
 
     def wait_for_end() -> None:
         os.read(descriptor, 1)
         os.killpg(0, signal.SIGKILL)
 
-    threading.Thread(target=wait_for_end, name="runner-lifeline", daemon=True).start()
+    if not LINUX:
+        threading.Thread(target=wait_for_end, name="runner-lifeline", daemon=True).start()
 
 
 def limit_resources(start: Dict[str, Any]) -> None:

@@ -1,0 +1,257 @@
+"""What users' code on this machine can reach, and what is left when something is killed."""
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from quadrat.runner.accounts import own_account
+from quadrat.runner.base import Instance, InstanceSpec, RequestTimeoutError
+from quadrat.runner.interpreters import Interpreters
+from quadrat.runner.local import LocalRunner
+from quadrat.runner.session import INSTANCE_VARIABLE
+from tests.unit.runner.conftest import Workbench, pack, revision_of
+
+pytestmark = pytest.mark.anyio
+
+MODEL = """
+import os, stat, subprocess, sys, tempfile, time
+class Model:
+    def __init__(self, base_directory):
+        self.base = base_directory
+    def request(self, data):
+        return eval(data, {**globals(), "self": self})
+"""
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can run models as other users")
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+WRITE = "(lambda path: os.access(path, os.W_OK))"
+
+
+async def ask(instance: Instance, do: str, timeout_s: float = 20.0) -> Any:
+    reply = await instance.send("r", json.dumps(do).encode(), timeout_s)
+    assert reply.success, reply.error_message
+    return json.loads(reply.result)
+
+
+def ends(*pids: int) -> list[psutil.Process]:
+    """Those of the processes that live on for more than some seconds."""
+    processes = []
+    for pid in pids:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            processes.append(psutil.Process(pid))
+    _, alive = psutil.wait_procs(processes, timeout=10)
+    return [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
+
+
+def of_instances(marker: str) -> list[int]:
+    """Numbers, as this process sees them, of processes whose environment has this variable."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if marker in process.environ():
+                found.append(process.pid)
+    return found
+
+
+async def test_environment_holds_nothing_of_the_server(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUADRAT_SECRET", "s")
+    instance = await bench.start(MODEL, environment={"DECLARED": "1", "LANG": "en_GB.UTF-8"})
+    names = set(await ask(instance, "sorted(os.environ)"))
+    expected = {"DECLARED", "HOME", "LANG", "PATH", "TMPDIR", "USER", "VIRTUAL_ENV", INSTANCE_VARIABLE}
+    assert names - {"LC_CTYPE", "PWD"} == expected
+    assert await ask(instance, "os.environ['LANG']") == "en_GB.UTF-8"
+
+
+@on_linux
+async def test_descriptors_of_the_server_are_not_inherited(bench: Workbench, tmp_path: Path) -> None:
+    with (tmp_path / "secret").open("w") as secret:
+        os.set_inheritable(secret.fileno(), True)
+        instance = await bench.start(MODEL)
+        links = "[os.readlink('/proc/self/fd/' + n) for n in os.listdir('/proc/self/fd') if os.path.lexists('/proc/self/fd/' + n)]"
+        seen = await ask(instance, links)
+        child = "subprocess.run(['ls', '/proc/self/fd'], capture_output=True, text=True).stdout.split()"
+        inherited = await ask(instance, child)
+    assert str(tmp_path / "secret") not in seen
+    assert len([link for link in seen if link.startswith("socket:")]) == 1
+    assert sorted(inherited) == ["0", "1", "2", "3"]  # the fourth is what ls reads
+
+
+async def test_scratch_directory_is_private_and_goes_with_the_instance(bench: Workbench) -> None:
+    instance = await bench.start(MODEL)
+    cwd, home, temporary = await ask(instance, "[os.getcwd(), os.environ['HOME'], tempfile.gettempdir()]")
+    assert cwd == home
+    assert temporary.startswith(cwd)
+    assert (await ask(instance, "[open('x', 'w').close(), stat.S_IMODE(os.stat('.').st_mode)]"))[1] == 0o700
+    assert Path(cwd).is_dir()
+    await bench.runner.close()
+    assert not Path(cwd).exists()
+
+
+@as_root
+async def test_models_run_as_different_users_who_can_change_nothing(bench: Workbench) -> None:
+    first, second = await bench.start(MODEL), await bench.start(MODEL)
+    uids = {await ask(instance, "os.getuid()") for instance in (first, second)}
+    assert 0 not in uids
+    assert len(uids) == 2
+    other = await ask(first, "os.getcwd()")
+    assert await ask(second, f"os.access({other!r}, os.R_OK)") is False
+    assert await ask(second, f"[{WRITE}(p) for p in (self.base, self.base + '/model.py', sys.prefix)]") == [False] * 3
+    assert await ask(second, "[os.getgroups(), os.getgid() == os.getuid()]") == [[], True]
+
+
+@as_root
+async def test_directory_closed_to_others_runs_as_server_and_says_so(tmp_path: Path) -> None:
+    (tmp_path / "closed").mkdir(mode=0o700)
+    runner = LocalRunner(tmp_path / "closed" / "runner")
+    bench = Workbench(runner)
+    instance = await bench.start(MODEL)
+    assert await ask(instance, "os.getuid()") == 0
+    assert any("server's own user" in text for text in bench.texts(system=True))
+    await runner.close()
+
+
+async def test_timeout_kills_grandchildren(bench: Workbench) -> None:
+    instance = await bench.start(MODEL, environment={"MARK_TIMEOUT": "1"})
+    with pytest.raises(RequestTimeoutError):
+        await ask(instance, "[subprocess.Popen(['sleep', '600']), time.sleep(600)]", timeout_s=0.7)
+    await instance.wait_closed()
+    assert await asyncio.to_thread(ends, *of_instances("MARK_TIMEOUT")) == []
+
+
+async def test_stop_kills_grandchildren(bench: Workbench) -> None:
+    instance = await bench.start(MODEL, environment={"MARK_STOP": "1"})
+    await ask(instance, "subprocess.Popen(['sleep', '600']).poll()")
+    started = of_instances("MARK_STOP")
+    assert len(started) >= 2
+    await instance.stop()
+    assert await asyncio.to_thread(ends, *started) == []
+
+
+SERVER = """
+import asyncio, json, sys
+from pathlib import Path
+from quadrat.runner.base import InstanceSpec, Revision
+from quadrat.runner.local import LocalRunner
+
+async def fetch(target):
+    target.write_bytes(Path(sys.argv[2]).read_bytes())
+
+async def main():
+    runner = LocalRunner(Path(sys.argv[1]))
+    prepared = await runner.prepare(Revision("killed", sys.argv[3], fetch), print)
+    instance = await runner.start(InstanceSpec(prepared, {}, {"MARK_KILLED": "1"}), print)
+    await instance.send("r", json.dumps("subprocess.Popen(['sleep', '600']).poll()").encode(), 20)
+    print("READY", flush=True)
+    # Code that never gives the interpreter back.
+    await instance.send("r", json.dumps("__import__('re').match('(a+)+$', 'a' * 60 + 'b')").encode(), 600)
+
+asyncio.run(main())
+"""
+
+
+async def test_killed_server_takes_its_instances_along_and_the_next_clears_up(open_dir: Path) -> None:
+    archive = open_dir / "killed.zip"
+    archive.write_bytes(pack({"model_package/model.py": MODEL}))
+    root = open_dir / "killed"
+    language = f"python3.{sys.version_info[1]}"
+    server = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", SERVER, str(root), str(archive), language, stdout=asyncio.subprocess.PIPE
+    )
+    assert server.stdout is not None
+    async with asyncio.timeout(60):
+        while (line := await server.stdout.readline()) != b"READY\n":
+            assert line
+    started = of_instances("MARK_KILLED")
+    assert len(started) >= 2
+    server.send_signal(signal.SIGKILL)
+    await server.wait()
+    assert await asyncio.to_thread(ends, *started) == []
+
+    (left_over,) = (root / "run").iterdir()
+    runner = LocalRunner(root)
+    await runner.prepare(revision_of(archive.read_bytes(), language), [].append)
+    assert not left_over.exists()
+    await runner.close()
+    assert list((root / "run").iterdir()) == []
+
+
+async def test_every_interpreter_found_runs_a_model(open_dir: Path) -> None:
+    account = own_account()
+    interpreters = Interpreters(account)
+    found = {await interpreters.find(f"python3.{minor}") for minor in range(8, 15)}
+    bench = Workbench(LocalRunner(open_dir / "own", instance_user=_own_name()))
+    for interpreter in found:
+        assert interpreter is not None
+        instance = await bench.start(MODEL, language=interpreter.language)
+        assert await ask(instance, "list(sys.version_info[:3])") == list(interpreter.version)
+    assert bench.texts(system=True) == []
+    await bench.runner.close()
+
+
+async def test_python_38_runs_a_model_of_its_time(open_dir: Path) -> None:
+    found = await Interpreters(own_account()).find("python3.8")
+    if found is None or found.language != "python3.8":
+        pytest.skip("python3.8 is not installed")
+    bench = Workbench(LocalRunner(open_dir / "own", instance_user=_own_name()))
+    files = {
+        "model_package/model.py": "import six\n" + MODEL,
+        "model_package/requirements.txt": "six\n",
+    }
+    instance = await bench.start(files, language="python3.8")
+    assert await ask(instance, "[sys.version_info[1], six.PY3]") == [8, True]
+    await bench.runner.close()
+
+
+@pytest.fixture
+def sandbox_program() -> Iterator[str]:
+    program = shutil.which("bwrap")
+    if program is None:
+        pytest.skip("bubblewrap is not installed")
+    yield program
+
+
+async def test_sandbox_hides_the_data_directory_and_other_processes(sandbox_program: str, open_dir: Path) -> None:
+    data = open_dir / "data"
+    data.mkdir()
+    (data / "secret.txt").write_text("s")
+    runner = LocalRunner(data / "runner", hidden_dir=data)
+    bench = Workbench(runner)
+    first, second = await bench.start(MODEL), await bench.start(MODEL)
+    assert await ask(first, "os.getpid()") < 10
+    assert await ask(first, f"os.listdir({str(data)!r})") == ["runner"]
+    assert await ask(first, f"len(os.listdir({str(data / 'runner' / 'run')!r}))") == 1
+    assert await ask(first, "[os.mkdir('/tmp/here'), os.listdir('/tmp')][1]") == ["here"]
+    assert await ask(second, "os.listdir('/tmp')") == []
+    assert await ask(first, f"[{WRITE}(p) for p in ('/usr', self.base, sys.prefix, '.')]") == [
+        False,
+        False,
+        False,
+        True,
+    ]
+    await runner.close()
+
+
+async def test_start_after_close_of_its_caller_leaves_no_process(bench: Workbench) -> None:
+    prepared = await bench.prepare({"model_package/model.py": "import time; time.sleep(600)"})
+    spec = InstanceSpec(prepared, {}, {"MARK_GIVEN_UP": "1"})
+    starting = asyncio.create_task(bench.runner.start(spec, bench.lines.append))
+    async with asyncio.timeout(20):
+        while not of_instances("MARK_GIVEN_UP"):
+            await asyncio.sleep(0.02)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert await asyncio.to_thread(ends, *of_instances("MARK_GIVEN_UP")) == []
+
+
+def _own_name() -> str:
+    return psutil.Process().username()
