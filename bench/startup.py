@@ -1,0 +1,94 @@
+"""How long `quadrat serve` takes to its first answer, and what it holds in memory when idle.
+
+Usage: python bench/startup.py [--runs 5]
+"""
+
+import argparse
+import os
+import re
+import secrets
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+import psutil
+
+IDLE_S = 5
+MIB = 1024 * 1024
+
+
+def start(data_dir: Path) -> tuple[subprocess.Popen[str], float]:
+    """Start a server; returns it with the seconds from the start of the process to the first 200 of /readyz."""
+    began = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "quadrat.cli.main", "--data-dir", str(data_dir), "serve", "--port", "0"],
+        env={
+            **os.environ,
+            "QUADRAT_ADMIN_EMAIL": "bench@example.org",
+            "QUADRAT_ADMIN_PASSWORD": secrets.token_urlsafe(12),
+            "QUADRAT_LOG_LEVEL": "error",
+        },
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        found = re.search(r"http://\S+", line)
+        if found:
+            with urllib.request.urlopen(f"{found.group()}/readyz") as answer:
+                assert answer.status == 200
+            return process, time.perf_counter() - began
+    raise SystemExit("The server did not start.")
+
+
+def stop(process: subprocess.Popen[str]) -> float:
+    """Stop as Ctrl-C does; returns the seconds that it took."""
+    began = time.perf_counter()
+    process.send_signal(signal.SIGINT)
+    process.wait(60)
+    return time.perf_counter() - began
+
+
+def memory(process: subprocess.Popen[str], data_dir: Path) -> tuple[int, int]:
+    """Proportional set size of server, workers and database, in bytes, and their number."""
+    postmaster = int((data_dir / "postgres" / "postmaster.pid").read_text().split("\n", 1)[0])
+    tree = []
+    for root in (psutil.Process(process.pid), psutil.Process(postmaster)):
+        tree += [root, *root.children(recursive=True)]
+    return sum(member.memory_full_info().pss for member in tree), len(tree)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=5)
+    runs = parser.parse_args().runs
+    empty, existing, stopping, sizes, number = [], [], [], [], 0
+    for _ in range(runs):
+        with tempfile.TemporaryDirectory() as folder:
+            data_dir = Path(folder)
+            process, seconds = start(data_dir)
+            empty.append(seconds)
+            stopping.append(stop(process))
+            process, seconds = start(data_dir)
+            existing.append(seconds)
+            time.sleep(IDLE_S)
+            size, number = memory(process, data_dir)
+            sizes.append(size / MIB)
+            stopping.append(stop(process))
+    print(f"{runs} runs on {psutil.cpu_count()} cores, Python {sys.version.split()[0]}; median (least to most)")
+    for name, values, unit in (
+        ("empty directory, start to first 200", empty, "s"),
+        ("existing directory, start to first 200", existing, "s"),
+        ("stop", stopping, "s"),
+        (f"idle memory (PSS) of {number} processes", sizes, "MiB"),
+    ):
+        print(f"{name:<42}{statistics.median(values):8.2f} {unit}  ({min(values):.2f} to {max(values):.2f})")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""Real `quadrat` processes on temporary data directories."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import Empty, Queue
+from typing import TypeVar
+
+import httpx2
+import psutil
+
+T = TypeVar("T")
+ADMIN_TOKEN = "ad" * 20
+START_TIMEOUT_S = 60
+STOP_TIMEOUT_S = 60
+
+
+@dataclass
+class Server:
+    """A running `quadrat serve`."""
+
+    process: subprocess.Popen[str]
+    data_dir: Path
+    url: str
+    stdout: list[str] = field(default_factory=list)
+
+    @property
+    def http(self) -> httpx2.Client:
+        return httpx2.Client(base_url=self.url, headers={"Authorization": f"Token {ADMIN_TOKEN}"}, timeout=30)
+
+    @property
+    def log(self) -> str:
+        return (self.data_dir / "server.log").read_text()
+
+    def stop(self, number: int = signal.SIGINT) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(STOP_TIMEOUT_S)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(STOP_TIMEOUT_S)
+
+    def worker(self) -> psutil.Process:
+        """The worker process that serves jobs now."""
+        return wait_for(lambda: next(iter(self.workers()), None))
+
+    def workers(self) -> list[psutil.Process]:
+        found = []
+        for process in psutil.process_iter(["cmdline"]):
+            words = process.info["cmdline"] or []
+            if "worker" in words and str(self.data_dir.resolve()) in words:
+                found.append(process)
+        return found
+
+    def postmaster(self) -> psutil.Process:
+        return psutil.Process(int((self.data_dir / "postgres" / "postmaster.pid").read_text().split("\n")[0]))
+
+
+def wait_for(look: Callable[[], T | None], timeout_s: float = 60) -> T:
+    """What `look` finds, looked for until the deadline."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        found = look()
+        if found:
+            return found
+        if time.monotonic() > deadline:
+            raise AssertionError(f"nothing came within {timeout_s} s")
+        time.sleep(0.05)
+
+
+def environment(**settings: str) -> dict[str, str]:
+    """The machine's environment without its own settings, with these."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("QUADRAT_")}
+    return {
+        **inherited,
+        "QUADRAT_ADMIN_EMAIL": "admin@example.org",
+        "QUADRAT_ADMIN_PASSWORD": "Correct-horse-1",
+        "QUADRAT_ADMIN_TOKEN": ADMIN_TOKEN,
+        **settings,
+    }
+
+
+def quadrat(data_dir: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run one command to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "quadrat.cli.main", "--data-dir", str(data_dir), *arguments],
+        env=environment(**settings),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def launch(data_dir: Path, **settings: str) -> Server:
+    """Start a server and wait until it says its address."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    with (data_dir / "server.log").open("a") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "quadrat.cli.main", "--data-dir", str(data_dir), "serve", "--port", "0"],
+            env=environment(**settings),
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            start_new_session=True,
+        )
+    server = Server(process, data_dir, "")
+    lines: Queue[str | None] = Queue()
+    threading.Thread(target=_read, args=(process, server.stdout, lines), daemon=True).start()
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while True:
+        try:
+            line = lines.get(timeout=max(0, deadline - time.monotonic()))
+        except Empty:
+            line = None
+        if line is None:
+            process.kill()
+            raise AssertionError(f"the server did not start:\n{server.log[-4000:]}")
+        found = re.search(r"http://\S+", line)
+        if found:
+            server.url = found.group()
+            return server
+
+
+def _read(process: subprocess.Popen[str], kept: list[str], lines: "Queue[str | None]") -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        kept.append(line)
+        lines.put(line)
+    lines.put(None)
+
+
+def start_worker(data_dir: Path, log: Path, **settings: str) -> subprocess.Popen[bytes]:
+    """A `quadrat worker` of its own beside a server."""
+    with log.open("a") as out:
+        return subprocess.Popen(
+            [sys.executable, "-m", "quadrat.cli.main", "--data-dir", str(data_dir), "worker"],
+            env=environment(**settings),
+            stdout=out,
+            stderr=out,
+        )
