@@ -1,3 +1,180 @@
 """Tables of the schema `serving`."""
 
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    Named,
+    Table,
+    Text,
+    TypedColumns,
+    UniqueConstraint,
+    Uuid,
+    func,
+    text,
+)
+
+from quadrat.db.metadata import metadata
+
 SCHEMA = "serving"
+
+
+def _to(target: str, *, ondelete: str = "CASCADE", use_alter: bool = False) -> ForeignKey:
+    return ForeignKey(f"{target}.id", ondelete=ondelete, use_alter=use_alter)
+
+
+class _Row(TypedColumns):
+    id: Named[int] = Column(BigInteger, Identity(always=True), primary_key=True)
+    uuid: Named[UUID] = Column(Uuid, unique=True)
+    created_at: Named[datetime] = Column(DateTime(timezone=True), server_default=func.now())
+    updated_at: Named[datetime] = Column(DateTime(timezone=True), server_default=func.now())
+
+
+class _ModelColumns(_Row):
+    project_id: Named[int] = Column(BigInteger, _to("identity.project"))
+    name: Named[str] = Column(Text)
+    description: Named[str] = Column(Text, server_default="")
+    input_kind: Named[str] = Column(Text)
+    output_kind: Named[str] = Column(Text)
+
+
+model = Table(
+    "model",
+    metadata,
+    _ModelColumns,
+    UniqueConstraint("project_id", "name"),
+    CheckConstraint("input_kind IN ('structured', 'plain')", name="input_kind"),
+    CheckConstraint("output_kind IN ('structured', 'plain')", name="output_kind"),
+    schema=SCHEMA,
+)
+
+
+class _ModelFieldColumns(TypedColumns):
+    model_id: Named[int] = Column(BigInteger, _to(f"{SCHEMA}.model"), primary_key=True)
+    direction: Named[str] = Column(Text, primary_key=True)
+    position: Named[int] = Column(Integer, primary_key=True)
+    name: Named[str] = Column(Text)
+    type: Named[str] = Column(Text)
+
+
+model_field = Table(
+    "model_field",
+    metadata,
+    _ModelFieldColumns,
+    UniqueConstraint("model_id", "direction", "name"),
+    CheckConstraint("direction IN ('input', 'output')", name="direction"),
+    schema=SCHEMA,
+)
+
+
+class _VersionColumns(_Row):
+    model_id: Named[int] = Column(BigInteger, _to(f"{SCHEMA}.model"))
+    name: Named[str] = Column(Text)
+    description: Named[str] = Column(Text, server_default="")
+    language: Named[str] = Column(Text)
+    memory_allocation_mb: Named[int]
+    minimum_instances: Named[int]
+    maximum_instances: Named[int]
+    maximum_idle_time_s: Named[int]
+    status: Named[str] = Column(Text)
+    error_message: Named[str] = Column(Text, server_default="")
+    build: Named[int] = Column(Integer, server_default=text("0"))
+    package_id: Named[int | None] = Column(
+        BigInteger, _to(f"{SCHEMA}.package", ondelete="SET NULL", use_alter=True), index=True
+    )
+    serving_package_id: Named[int | None] = Column(
+        BigInteger, _to(f"{SCHEMA}.package", ondelete="SET NULL", use_alter=True), index=True
+    )
+    serving_language: Named[str | None] = Column(Text)
+    file_updated_at: Named[datetime] = Column(DateTime(timezone=True), server_default=func.now())
+
+
+version = Table(
+    "version",
+    metadata,
+    _VersionColumns,
+    UniqueConstraint("model_id", "name"),
+    CheckConstraint(
+        "status IN ('initialised', 'building', 'deploying', 'available', 'available_building', "
+        "'building_failed', 'deploying_failed', 'available_building_failed')",
+        name="status",
+    ),
+    schema=SCHEMA,
+)
+
+
+class _PackageColumns(TypedColumns):
+    id: Named[int] = Column(BigInteger, Identity(always=True), primary_key=True)
+    # Outlives its version, so that the stored bytes can still be found and removed.
+    version_id: Named[int | None] = Column(BigInteger, _to(f"{SCHEMA}.version", ondelete="SET NULL"), index=True)
+    key: Named[str] = Column(Text)
+    blob_key: Named[str] = Column(Text, unique=True)
+    file_name: Named[str] = Column(Text)
+    size_bytes: Named[int] = Column(BigInteger)
+    created_at: Named[datetime] = Column(DateTime(timezone=True), server_default=func.now())
+
+
+package = Table("package", metadata, _PackageColumns, schema=SCHEMA)
+
+
+class _RequestColumns(TypedColumns):
+    id: Named[UUID] = Column(Uuid, primary_key=True)
+    version_id: Named[int] = Column(BigInteger, _to(f"{SCHEMA}.version"))
+    state: Named[str] = Column(Text, server_default="pending")
+    # JSON text as it came: jsonb would refuse the NUL character, and reorder and renumber the rest.
+    data: Named[bytes] = Column(LargeBinary)
+    result: Named[bytes | None] = Column(LargeBinary)
+    error_message: Named[str | None] = Column(Text)
+    created_at: Named[datetime] = Column(DateTime(timezone=True), server_default=func.now())
+    updated_at: Named[datetime] = Column(DateTime(timezone=True), server_default=func.now())
+    started_at: Named[datetime | None] = Column(DateTime(timezone=True))
+    finished_at: Named[datetime | None] = Column(DateTime(timezone=True))
+    lease_owner: Named[UUID | None] = Column(Uuid)
+    lease_expires_at: Named[datetime | None] = Column(DateTime(timezone=True))
+    attempt: Named[int] = Column(Integer, server_default=text("0"))
+
+
+request = Table(
+    "request",
+    metadata,
+    _RequestColumns,
+    CheckConstraint("state IN ('pending', 'processing', 'completed', 'failed')", name="state"),
+    CheckConstraint("(state = 'processing') = (lease_owner IS NOT NULL)", name="lease"),
+    Index("ix_request_version_id_created_at", "version_id", "created_at", "id"),
+    Index("ix_request_pending", "version_id", "id", postgresql_where=text("state = 'pending'")),
+    Index("ix_request_finished_at", "finished_at", postgresql_where=text("finished_at IS NOT NULL")),
+    Index("ix_request_leased", "lease_expires_at", postgresql_where=text("state = 'processing'")),
+    schema=SCHEMA,
+)
+
+
+class _LogColumns(TypedColumns):
+    # No foreign keys: a line may be written just after its version was deleted, and the others of its block must stay.
+    id: Named[str] = Column(Text, primary_key=True)
+    at: Named[datetime] = Column(DateTime(timezone=True))
+    project_id: Named[int] = Column(BigInteger)
+    version_id: Named[int] = Column(BigInteger)
+    request_id: Named[UUID | None] = Column(Uuid)
+    system: Named[bool] = Column(Boolean)
+    text: Named[str] = Column(Text)
+
+
+log = Table(
+    "log",
+    metadata,
+    _LogColumns,
+    Index("ix_log_project_id_at", "project_id", "at", "id"),
+    Index("ix_log_version_id_at", "version_id", "at", "id"),
+    Index("ix_log_request_id", "request_id", postgresql_where=text("request_id IS NOT NULL")),
+    schema=SCHEMA,
+)

@@ -1,0 +1,275 @@
+"""Models, versions and requests, as the rest of Quadrat passes them around."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType
+from uuid import UUID
+
+from quadrat.identity.types import ProjectId
+
+ModelId = NewType("ModelId", int)
+VersionId = NewType("VersionId", int)
+PackageId = NewType("PackageId", int)
+
+
+class DataKind(StrEnum):
+    """Whether data is an object of named fields or one text."""
+
+    STRUCTURED = "structured"
+    PLAIN = "plain"
+
+
+class FieldType(StrEnum):
+    """What a field holds."""
+
+    INT = "int"
+    STRING = "string"
+    DOUBLE = "double"
+    BOOL = "bool"
+    TIMESTAMP = "timestamp"
+    ARRAY_INT = "array_int"
+    ARRAY_DOUBLE = "array_double"
+    ARRAY_STRING = "array_string"
+    BLOB = "blob"
+
+
+class VersionStatus(StrEnum):
+    """How far a version is; requests are accepted in every state whose name starts with ``available``."""
+
+    INITIALISED = "initialised"
+    BUILDING = "building"
+    DEPLOYING = "deploying"
+    AVAILABLE = "available"
+    AVAILABLE_BUILDING = "available_building"
+    BUILDING_FAILED = "building_failed"
+    DEPLOYING_FAILED = "deploying_failed"
+    AVAILABLE_BUILDING_FAILED = "available_building_failed"
+
+
+class RequestState(StrEnum):
+    """How far a batch request is."""
+
+    PENDING = "pending"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One named value of structured data."""
+
+    name: str
+    type: FieldType
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What a model takes or gives.
+
+    Args:
+        kind: Structured or plain.
+        fields: In the order in which they were declared; empty when plain.
+    """
+
+    kind: DataKind
+    fields: tuple[Field, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model: the signature that all of its versions share."""
+
+    id: ModelId
+    uuid: UUID
+    project_id: ProjectId
+    name: str
+    description: str
+    input: Signature
+    output: Signature
+    created_at: datetime
+    updated_at: datetime
+    version_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class VersionSettings:
+    """What a user chooses for a version.
+
+    Args:
+        language: ``python3.5`` to ``python3.8``.
+        memory_allocation_mb: Hard limit of one instance.
+        minimum_instances: Kept running while the version is available.
+        maximum_instances: Most that run at a time.
+        maximum_idle_time_s: An instance above the minimum stops after this time without work.
+        description: For people.
+    """
+
+    language: str = "python3.7"
+    memory_allocation_mb: int = 2048
+    minimum_instances: int = 0
+    maximum_instances: int = 5
+    maximum_idle_time_s: int = 300
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version of a model.
+
+    Args:
+        build: Number of the newest build that was asked for; results of older ones are dropped.
+        package_id: The newest upload; None before the first.
+        serving_package_id: The upload that requests run on; None until a build has succeeded.
+        file_updated_at: Time of the newest upload; the creation time before the first.
+    """
+
+    id: VersionId
+    uuid: UUID
+    model_id: ModelId
+    name: str
+    settings: VersionSettings
+    status: VersionStatus
+    error_message: str
+    build: int
+    package_id: PackageId | None
+    serving_package_id: PackageId | None
+    created_at: datetime
+    updated_at: datetime
+    file_updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """An uploaded archive.
+
+    Args:
+        key: SHA-256 of the archive, hex.
+        blob_key: Where the bytes are stored; of this upload alone.
+        file_name: As it was uploaded.
+    """
+
+    id: PackageId
+    key: str
+    blob_key: str
+    file_name: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """Everything that one build of a version needs.
+
+    Args:
+        number: The version's `build` for which this was read.
+        has_served: Whether requests run on an earlier build meanwhile.
+    """
+
+    version_id: VersionId
+    number: int
+    package: Package
+    language: str
+    has_served: bool
+    deployment: "Deployment"
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A version as the engine sees it: how to run it and what to check.
+
+    Args:
+        package: The upload that is served; None while there is none.
+        language: For which the served package was built.
+        environment: Declared variables, merged over project, model and version.
+    """
+
+    project_id: ProjectId
+    project_name: str
+    model_uuid: UUID
+    model_name: str
+    version_id: VersionId
+    version_uuid: UUID
+    version_name: str
+    status: VersionStatus
+    input: Signature
+    output: Signature
+    settings: VersionSettings
+    package: Package | None
+    language: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The outcome of one request.
+
+    Args:
+        success: False when the model failed, was too slow or could not be run.
+        result: The checked result as JSON text; None without success.
+        error_message: Why it failed; None on success.
+    """
+
+    success: bool
+    result: bytes | None
+    error_message: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRequest:
+    """A request that waits in the database until an instance has worked on it.
+
+    Args:
+        data: The request data as JSON text, exactly as it came.
+        result: The result as JSON text; None until completed.
+    """
+
+    id: UUID
+    state: RequestState
+    data: bytes
+    result: bytes | None
+    error_message: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRequestSummary:
+    """A batch request without its data and result."""
+
+    id: UUID
+    state: RequestState
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedRequest:
+    """A batch request that an engine holds under a lease.
+
+    Args:
+        attempt: How often it has been claimed, this time included.
+    """
+
+    id: UUID
+    data: bytes
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One line of a version's log.
+
+    Args:
+        id: 24 hex digits, in order of time.
+        system: True for Quadrat's own words, False for output of the user's code.
+    """
+
+    id: str
+    at: datetime
+    project_id: ProjectId
+    version_id: VersionId
+    request_id: UUID | None
+    system: bool
+    text: str
