@@ -49,7 +49,7 @@ class RequestMiddleware:
         structlog.contextvars.bind_contextvars(request_id=exchange.request_id, api=exchange.api)
         try:
             await self._app(scope, exchange.receive, exchange.send)
-        except Exception:
+        except Exception:  # noqa: BLE001 - the outermost handler of all
             # Each API has answered and logged its own faults by now; what comes here unanswered is ours alone.
             if not exchange.answered:
                 _log.exception("request.failed", path=scope["path"])

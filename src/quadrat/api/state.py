@@ -1,9 +1,8 @@
 """What the parent application opens once and every request finds in ``request.state``."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypedDict
+from typing import Protocol, TypedDict
 
 from quadrat.db.engine import Database
 from quadrat.identity.authenticator import Authenticator
@@ -11,7 +10,21 @@ from quadrat.serving.engine import ServingEngine
 from quadrat.storage.blobs import BlobStore
 from quadrat.storage.types import BlobFacts
 
-OnBlobStored = Callable[[str, BlobFacts], Awaitable[None]]
+
+class BlobGuard(Protocol):
+    """Ties signed addresses to the things that their bytes belong to."""
+
+    async def admit(self, key: str) -> None:
+        """Refuse an address whose thing is gone, although its signature is good and its bytes may be there still.
+
+        Raises:
+            QuadratError: not_found.
+        """
+        ...
+
+    async def stored(self, key: str, facts: BlobFacts) -> None:
+        """Bytes have arrived under the key."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,4 +57,4 @@ class HouseState(TypedDict):
     engine: ServingEngine
     limits: Limits
     public_url: str | None
-    on_blob_stored: OnBlobStored
+    blob_guard: BlobGuard

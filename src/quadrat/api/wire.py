@@ -33,7 +33,7 @@ Tx = Annotated[AsyncConnection, Depends(open_tx, scope="function")]
 class Renderer(Protocol):
     """Writes an error the way one API's clients read it."""
 
-    def __call__(self, error: QuadratError, request: Request) -> Response:
+    def __call__(self, error: QuadratError, request: Request, /) -> Response:
         """Status, headers and body of a refusal."""
         ...
 

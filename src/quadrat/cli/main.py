@@ -53,7 +53,7 @@ def main(ctx: click.Context, data_dir: Path | None) -> None:
 @click.option("--workers", type=click.IntRange(0, 64), help="Job worker processes to start  [default: 1]")
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="[default: info]")
 @click.pass_obj
-def serve(settings: Settings, **options: Any) -> None:
+def serve(settings: Settings, /, **options: Any) -> None:
     """Start everything: database, workers, the four APIs and the pages.
 
     On an empty data directory this makes the first administrator and prints its token once. Ctrl-C finishes what is
@@ -68,7 +68,7 @@ def serve(settings: Settings, **options: Any) -> None:
 @click.option("--stop-with-parent", is_flag=True, hidden=True, help="End when standard input is closed.")
 @click.option("--concurrency", "worker_concurrency", type=click.IntRange(1, 64), help="Jobs at a time  [default: 2]")
 @click.pass_obj
-def worker(settings: Settings, stop_with_parent: bool, **options: Any) -> None:
+def worker(settings: Settings, /, stop_with_parent: bool, **options: Any) -> None:
     """Run jobs (imports, builds, clean-up) beside a server, on this machine or another with the same database."""
     chosen = settings.with_options(**options)
     log.configure(level=chosen.log_level, format=chosen.log_format, process="worker")

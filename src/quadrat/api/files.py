@@ -1,0 +1,157 @@
+"""The signed addresses of the disk store: ``/files/<key>?method=...&expires=...&signature=...``."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from email.utils import format_datetime
+from urllib.parse import quote
+
+import structlog
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from quadrat.api.state import BlobGuard, Limits
+from quadrat.api.wire import error_response, render_fault
+from quadrat.errors import ErrorKind, QuadratError
+from quadrat.storage.blobs import BlobStore
+from quadrat.storage.ranges import UnsatisfiableError, parse_range
+from quadrat.storage.signing import Permit
+from quadrat.storage.sniff import SNIFFED_BYTES, UNKNOWN, image_type
+from quadrat.storage.types import BlobFacts, BlobReader, ByteRange, SignedMethod
+
+_log = structlog.get_logger(__name__)
+IDLE_TIMEOUT_S = 60.0
+_STATUS = {
+    ErrorKind.FORBIDDEN: 403,
+    ErrorKind.NOT_FOUND: 404,
+    ErrorKind.TOO_LARGE: 413,
+    ErrorKind.UNAVAILABLE: 503,
+}
+
+
+async def serve_file(request: Request) -> Response:
+    """GET and HEAD read, PUT writes; each only with an address that was signed for it."""
+    try:
+        return await _serve(request)
+    except QuadratError as error:
+        return error_response(_STATUS.get(error.kind, 400), {"error": error.message}, error)
+    except ClientDisconnect:
+        # Nobody is left to read this; what had been stored before is still there.
+        return Response(status_code=400)
+    except Exception:  # noqa: BLE001 - the outermost handler of these routes
+        _log.exception("request.failed", path=request.url.path)
+        return render_fault(_render, request)
+
+
+def _render(error: QuadratError, _request: Request) -> Response:
+    return JSONResponse({"error": error.message})
+
+
+async def _serve(request: Request) -> Response:
+    blobs: BlobStore = request.state.blobs
+    pairs = request.query_params.multi_items()
+    permit = blobs.permit(request.path_params["key"], dict(pairs) if len(pairs) == len(dict(pairs)) else {})
+    wanted = SignedMethod.PUT if request.method == "PUT" else SignedMethod.GET
+    if permit.method is not wanted:
+        raise QuadratError(ErrorKind.FORBIDDEN, f"This address was signed for {permit.method}.")
+    guard: BlobGuard = request.state.blob_guard
+    await guard.admit(permit.key)
+    if wanted is SignedMethod.PUT:
+        return await _write(request, blobs, permit)
+    return await _read(request, blobs, permit)
+
+
+async def _write(request: Request, blobs: BlobStore, permit: Permit) -> Response:
+    limits: Limits = request.state.limits
+    guard: BlobGuard = request.state.blob_guard
+    declared = request.headers.get("content-length")
+    if declared is not None and declared.isdigit() and int(declared) > limits.max_upload_bytes:
+        raise QuadratError(ErrorKind.TOO_LARGE, f"The file is larger than {limits.max_upload_bytes} bytes.")
+    try:
+        facts, _digest = await blobs.put(permit.key, _body(request), max_bytes=limits.max_upload_bytes)
+    except TimeoutError:
+        return JSONResponse(
+            {"error": f"No bytes came for {IDLE_TIMEOUT_S:g} seconds."}, 408, headers={"Connection": "close"}
+        )
+    await guard.stored(permit.key, facts)
+    return Response(headers={"ETag": facts.etag})
+
+
+async def _body(request: Request) -> AsyncIterator[bytes]:
+    pieces = request.stream().__aiter__()
+    while True:
+        async with asyncio.timeout(IDLE_TIMEOUT_S):
+            piece = await anext(pieces, None)
+        if piece is None:
+            return
+        yield piece
+
+
+async def _read(request: Request, blobs: BlobStore, permit: Permit) -> Response:
+    facts = await blobs.head(permit.key)
+    if facts.etag in _etags(request.headers.get("if-none-match")):
+        return Response(status_code=304, headers=_validators(facts))
+    try:
+        content_range = parse_range(_range_header(request, facts), facts.size_bytes)
+    except UnsatisfiableError:
+        return Response(status_code=416, headers={"Content-Range": f"bytes */{facts.size_bytes}"})
+    headers = {**_validators(facts), **await _content(blobs, permit, facts)}
+    part = content_range or ByteRange(0, facts.size_bytes)
+    headers["Content-Length"] = str(part.stop - part.start)
+    if content_range is not None:
+        headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{facts.size_bytes}"
+    status = 206 if content_range is not None else 200
+    if request.method == "HEAD" or facts.size_bytes == 0:
+        return Response(status_code=status, headers=headers)
+    reader = await blobs.open(permit.key, content_range)
+    if reader.facts.etag != facts.etag:
+        # Replaced between the two looks: begin again with what is there now.
+        return await _read(request, blobs, permit)
+    return _stream(reader, status, headers)
+
+
+def _stream(reader: BlobReader, status: int, headers: dict[str, str]) -> Response:
+    return StreamingResponse(reader.chunks, status_code=status, headers=headers)
+
+
+def _range_header(request: Request, facts: BlobFacts) -> str | None:
+    condition = request.headers.get("if-range")
+    if condition is not None and condition != facts.etag:
+        return None
+    return request.headers.get("range")
+
+
+def _etags(header: str | None) -> set[str]:
+    return {tag.strip().removeprefix("W/") for tag in (header or "").split(",")}
+
+
+def _validators(facts: BlobFacts) -> dict[str, str]:
+    return {
+        "ETag": facts.etag,
+        "Last-Modified": format_datetime(facts.modified_at, usegmt=True),
+        "Cache-Control": "private",
+        "Accept-Ranges": "bytes",
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+        "Access-Control-Allow-Origin": "*",
+    }
+
+
+async def _content(blobs: BlobStore, permit: Permit, facts: BlobFacts) -> dict[str, str]:
+    """Pictures are shown, everything else is a download: nothing that a browser would run leaves this origin."""
+    media_type = None
+    if facts.size_bytes:
+        reader = await blobs.open(permit.key, ByteRange(0, min(SNIFFED_BYTES, facts.size_bytes)))
+        media_type = image_type(b"".join([chunk async for chunk in reader.chunks]))
+    kind = "inline" if media_type else "attachment"
+    disposition = kind if permit.filename is None else f"{kind}; {_named(permit.filename)}"
+    return {"Content-Type": media_type or UNKNOWN, "Content-Disposition": disposition}
+
+
+def _named(filename: str) -> str:
+    plain = filename.encode("ascii", "replace").decode().replace("\\", "_").replace('"', "_")
+    plain = "".join(character if character.isprintable() else "_" for character in plain)
+    return f"filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"
+
+
+ROUTES = (Route("/files/{key:path}", serve_file, methods=["GET", "HEAD", "PUT"]),)

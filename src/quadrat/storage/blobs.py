@@ -1,0 +1,298 @@
+"""Bytes by key, on disk or in a bucket. The only module that talks to a store."""
+
+import contextlib
+import re
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import obstore
+import structlog
+from obstore.exceptions import BaseError
+from obstore.store import AzureStore, GCSStore, LocalStore, S3Store, from_url
+
+from quadrat.errors import ErrorKind, QuadratError
+from quadrat.storage.signing import Permit, address, verify
+from quadrat.storage.types import BlobFacts, BlobReader, ByteRange, SignedMethod
+
+_log = structlog.get_logger(__name__)
+
+MAX_LIFE = timedelta(days=7)
+_KEY = re.compile(r"[a-z0-9][a-z0-9_.-]*(/[a-z0-9][a-z0-9_.-]*)*")
+# Parts of one upload that are on their way at the same time: their number bounds the memory of an upload.
+_PART_BYTES = 5 * 1024 * 1024
+_PARTS_AT_A_TIME = 3
+_CHUNK_BYTES = 1024 * 1024
+_PROBE = "probe"
+_STORE_ERRORS = (OSError, BaseError)
+
+Source = bytes | Path | AsyncIterator[bytes]
+
+
+class BlobStore:
+    """One store. Keys are made from ids, never from what users wrote.
+
+    Args:
+        store: Where the bytes lie.
+        signing_key: Signs addresses that this server serves itself.
+    """
+
+    def __init__(self, store: LocalStore | S3Store | GCSStore | AzureStore, signing_key: bytes) -> None:
+        self._store = store
+        self._signing_key = signing_key
+
+    @classmethod
+    def on_disk(cls, root: Path, signing_key: bytes) -> "BlobStore":
+        """A folder of this machine."""
+        root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return cls(LocalStore(root, mkdir=True), signing_key)
+
+    @classmethod
+    def in_bucket(cls, url: str, signing_key: bytes, options: Mapping[str, Any] | None = None) -> "BlobStore":
+        """A bucket: ``s3://``, ``gs://`` or ``az://``; credentials come from the provider's usual variables.
+
+        Args:
+            url: Bucket and prefix.
+            signing_key: For addresses that the provider cannot sign.
+            options: What obstore takes beside, e.g. ``endpoint``.
+        """
+        store = from_url(url, **dict(options or {}))
+        if not isinstance(store, S3Store | GCSStore | AzureStore):
+            message = f"not a bucket: {url}"
+            raise TypeError(message)
+        return cls(store, signing_key)
+
+    @property
+    def is_local(self) -> bool:
+        """True when this server serves signed addresses itself."""
+        return isinstance(self._store, LocalStore)
+
+    async def put(self, key: str, source: Source, *, max_bytes: int | None = None) -> tuple[BlobFacts, str]:
+        """Store bytes under a key, replacing what was there in one step.
+
+        A reader sees the old bytes or the new ones. When the source fails half-way, the old ones stay.
+
+        Args:
+            key: Where.
+            source: The bytes, a file, or pieces as they come.
+            max_bytes: Refuse more than this.
+
+        Returns:
+            The facts, and the SHA-256 of the bytes in hex.
+
+        Raises:
+            QuadratError: too_large; unavailable when the store is full or away.
+        """
+        check_key(key)
+        counted = _Counted(source, max_bytes)
+        try:
+            result = await obstore.put_async(
+                self._store,
+                key,
+                counted.pieces(),
+                use_multipart=True,
+                chunk_size=_PART_BYTES,
+                max_concurrency=_PARTS_AT_A_TIME,
+            )
+        except _STORE_ERRORS as error:
+            if error is counted.failure:
+                raise
+            raise _unavailable(error) from error
+        facts = BlobFacts(counted.size_bytes, _quoted(result["e_tag"]), datetime.now(UTC))
+        return facts, counted.digest.hexdigest()
+
+    async def head(self, key: str) -> BlobFacts:
+        """Facts about stored bytes.
+
+        Raises:
+            QuadratError: not_found.
+        """
+        check_key(key)
+        with _reading(key):
+            meta = await obstore.head_async(self._store, key)
+        return BlobFacts(meta["size"], _quoted(meta["e_tag"]), meta["last_modified"])
+
+    async def exists(self, key: str) -> bool:
+        """Whether there are bytes under the key."""
+        try:
+            await self.head(key)
+        except QuadratError as error:
+            if error.kind is ErrorKind.NOT_FOUND:
+                return False
+            raise
+        return True
+
+    async def open(self, key: str, content_range: ByteRange | None = None) -> BlobReader:
+        """Read bytes in pieces of at most 1 MiB.
+
+        Raises:
+            QuadratError: not_found.
+        """
+        check_key(key)
+        with _reading(key):
+            options: Any = {"range": (content_range.start, content_range.stop)} if content_range else None
+            result = await obstore.get_async(self._store, key, options=options)
+        meta = result.meta
+        facts = BlobFacts(meta["size"], _quoted(meta["e_tag"]), meta["last_modified"])
+        start, stop = result.range
+        return BlobReader(facts, ByteRange(start, stop), _chunks(result))
+
+    async def read(self, key: str, *, max_bytes: int) -> bytes:
+        """All bytes at once, of something small.
+
+        Raises:
+            QuadratError: not_found; too_large.
+        """
+        reader = await self.open(key)
+        if reader.facts.size_bytes > max_bytes:
+            raise QuadratError(ErrorKind.TOO_LARGE, f"These are more than {max_bytes} bytes.")
+        return b"".join([chunk async for chunk in reader.chunks])
+
+    async def fetch_to(self, key: str, path: Path) -> None:
+        """Write the bytes into a file."""
+        reader = await self.open(key)
+        with path.open("wb") as file:
+            async for chunk in reader.chunks:
+                file.write(chunk)
+
+    async def delete(self, key: str) -> None:
+        """Remove the bytes; no error when there are none."""
+        check_key(key)
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                await obstore.delete_async(self._store, key)
+        except _STORE_ERRORS as error:
+            raise _unavailable(error) from error
+
+    async def delete_prefix(self, prefix: str) -> int:
+        """Remove everything under ``prefix/``; returns how much that was. Safe to repeat."""
+        check_key(prefix)
+        removed = 0
+        async for page in obstore.list(self._store, prefix):
+            keys = [entry["path"] for entry in page]
+            for key in keys:
+                await self.delete(key)
+            removed += len(keys)
+        return removed
+
+    async def sign(
+        self, method: SignedMethod, key: str, life: timedelta, *, base_url: str, filename: str | None = None
+    ) -> str:
+        """An absolute address that works without any credential, for one method and one key.
+
+        Args:
+            method: GET or PUT.
+            key: The blob, which need not exist.
+            life: At most 7 days.
+            base_url: Of this server, as the caller reaches it; a bucket has its own.
+            filename: Offered as the name of a download; only addresses of this server can do so.
+        """
+        check_key(key)
+        life = min(life, MAX_LIFE)
+        if isinstance(self._store, LocalStore):
+            expires_at = datetime.fromtimestamp(int((datetime.now(UTC) + life).timestamp()), UTC)
+            return address(Permit(method, key, expires_at, filename), self._signing_key, base_url)
+        return await obstore.sign_async(self._store, method.value, key, life)
+
+    def permit(self, key: str, query: Mapping[str, str]) -> Permit:
+        """What an address of this server allows.
+
+        Raises:
+            QuadratError: forbidden.
+        """
+        return verify(key, query, self._signing_key, datetime.now(UTC))
+
+    async def answers(self) -> bool:
+        """Whether the store can be read at this moment."""
+        try:
+            await self.exists(_PROBE)
+        except QuadratError as error:
+            _log.warning("store.unavailable", reason=error.message)
+            return False
+        return True
+
+
+class _Counted:
+    """A source that is measured while it is read."""
+
+    def __init__(self, source: Source, max_bytes: int | None) -> None:
+        self._source = source
+        self._max_bytes = max_bytes
+        self.size_bytes = 0
+        self.digest = sha256()
+        self.failure: Exception | None = None
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        try:
+            async for piece in self._measured():
+                yield piece
+        except Exception as error:
+            # Told apart from a fault of the store by whoever called `put`.
+            self.failure = error
+            raise
+
+    async def _measured(self) -> AsyncIterator[bytes]:
+        async for piece in self._raw():
+            self.size_bytes += len(piece)
+            if self._max_bytes is not None and self.size_bytes > self._max_bytes:
+                raise QuadratError(ErrorKind.TOO_LARGE, f"The file is larger than {self._max_bytes} bytes.")
+            self.digest.update(piece)
+            yield piece
+
+    async def _raw(self) -> AsyncIterator[bytes]:
+        source = self._source
+        if isinstance(source, bytes):
+            yield source
+        elif isinstance(source, Path):
+            with source.open("rb") as file:
+                while piece := file.read(_CHUNK_BYTES):
+                    yield piece
+        else:
+            async for piece in source:
+                yield piece
+
+
+async def _chunks(result: Any) -> AsyncIterator[bytes]:
+    try:
+        async for chunk in result.stream(min_chunk_size=_CHUNK_BYTES):
+            # Given on as plain bytes, which every web server takes.
+            yield bytes(chunk)
+    except _STORE_ERRORS as error:
+        raise _unavailable(error) from error
+
+
+def check_key(key: str) -> None:
+    """Refuse what cannot have come from an id: a mistake of ours, or an address that somebody made up.
+
+    Raises:
+        QuadratError: not_found.
+    """
+    if _KEY.fullmatch(key) is None:
+        raise QuadratError(ErrorKind.NOT_FOUND, "There is nothing under this key.")
+
+
+@contextlib.contextmanager
+def _reading(key: str) -> Any:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise QuadratError(ErrorKind.NOT_FOUND, f"There are no bytes under {key}.") from error
+    except _STORE_ERRORS as error:
+        raise _unavailable(error) from error
+
+
+def _unavailable(error: Exception) -> QuadratError:
+    text = str(error)
+    if "No space left" in text or "os error 28" in text:
+        return QuadratError(
+            ErrorKind.UNAVAILABLE, "The disk is full: nothing can be stored until there is space.", retry_after_s=30
+        )
+    _log.error("store.failed", reason=text.splitlines()[0] if text else type(error).__name__)
+    return QuadratError(ErrorKind.UNAVAILABLE, "The store does not answer; try again shortly.", retry_after_s=5)
+
+
+def _quoted(e_tag: str | None) -> str:
+    text = e_tag or ""
+    return text if text.startswith('"') else f'"{text}"'

@@ -1,0 +1,180 @@
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from hashlib import sha256
+from pathlib import Path
+from uuid import uuid4
+
+import httpx2
+import pytest
+
+from quadrat.errors import ErrorKind, QuadratError
+from quadrat.storage.blobs import BlobStore
+from quadrat.storage.types import ByteRange, SignedMethod
+
+pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("blobs")]
+MIB = 1024 * 1024
+
+
+def _key() -> str:
+    return f"tests/{uuid4().hex}"
+
+
+async def _content(blobs: BlobStore, key: str, part: ByteRange | None = None) -> bytes:
+    reader = await blobs.open(key, part)
+    return b"".join([chunk async for chunk in reader.chunks])
+
+
+async def _pieces(*pieces: bytes, then: Exception | None = None) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        yield piece
+    if then is not None:
+        raise then
+
+
+@pytest.mark.parametrize("size", [0, 1, 5 * MIB, 12 * MIB + 17])
+async def test_put_any_size_comes_back_equal(blobs: BlobStore, size: int) -> None:
+    key, data = _key(), os.urandom(size)
+    facts, digest = await blobs.put(key, _pieces(data[: size // 3], data[size // 3 :]))
+    assert (facts.size_bytes, digest) == (size, sha256(data).hexdigest())
+    assert await _content(blobs, key) == data
+    head = await blobs.head(key)
+    assert (head.size_bytes, head.etag) == (size, facts.etag)
+    assert head.etag.startswith('"')
+
+
+async def test_put_again_replaces_and_changes_the_etag(blobs: BlobStore) -> None:
+    key = _key()
+    first, _ = await blobs.put(key, b"old!")
+    second, _ = await blobs.put(key, b"new!")
+    assert await _content(blobs, key) == b"new!"
+    assert first.etag != second.etag
+
+
+async def test_put_source_fails_half_way_keeps_the_old_bytes(blobs: BlobStore) -> None:
+    key = _key()
+    await blobs.put(key, b"old")
+    with pytest.raises(ConnectionResetError):
+        await blobs.put(key, _pieces(b"x" * (7 * MIB), b"y" * (7 * MIB), then=ConnectionResetError()))
+    assert await _content(blobs, key) == b"old"
+
+
+async def test_put_over_the_limit_is_too_large_and_leaves_nothing(blobs: BlobStore) -> None:
+    key = _key()
+    with pytest.raises(QuadratError) as refused:
+        await blobs.put(key, _pieces(b"x" * MIB, b"x" * MIB), max_bytes=MIB + 1)
+    assert refused.value.kind is ErrorKind.TOO_LARGE
+    assert not await blobs.exists(key)
+
+
+async def test_put_file_is_stored(blobs: BlobStore, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(os.urandom(3 * MIB))
+    key = _key()
+    await blobs.put(key, file)
+    copy = tmp_path / "copy"
+    await blobs.fetch_to(key, copy)
+    assert copy.read_bytes() == file.read_bytes()
+
+
+async def test_open_range_gives_the_part(blobs: BlobStore) -> None:
+    key = _key()
+    await blobs.put(key, b"0123456789")
+    reader = await blobs.open(key, ByteRange(2, 5))
+    assert (reader.content_range, reader.facts.size_bytes) == (ByteRange(2, 5), 10)
+    assert b"".join([chunk async for chunk in reader.chunks]) == b"234"
+
+
+async def test_open_missing_is_not_found(blobs: BlobStore) -> None:
+    for call in (blobs.head(_key()), blobs.open(_key()), blobs.read(_key(), max_bytes=1)):
+        with pytest.raises(QuadratError) as refused:
+            await call
+        assert refused.value.kind is ErrorKind.NOT_FOUND
+
+
+@pytest.mark.parametrize("key", ["", "/a", "../a", "a/../b", "a//b", "A", "a b", "a/.hidden", "a%2f", "é"])
+async def test_key_not_made_of_ids_is_not_found(blobs: BlobStore, key: str) -> None:
+    with pytest.raises(QuadratError) as refused:
+        await blobs.put(key, b"")
+    assert refused.value.kind is ErrorKind.NOT_FOUND
+
+
+async def test_delete_twice_is_no_error(blobs: BlobStore) -> None:
+    key = _key()
+    await blobs.put(key, b"x")
+    await blobs.delete(key)
+    await blobs.delete(key)
+    assert not await blobs.exists(key)
+
+
+async def test_delete_prefix_removes_what_lies_below_and_nothing_beside(blobs: BlobStore) -> None:
+    prefix = _key()
+    for name in ("a/full", "a/thumb", "b"):
+        await blobs.put(f"{prefix}/{name}", b"x")
+    await blobs.put(f"{prefix}more/a", b"x")
+    assert await blobs.delete_prefix(prefix) == 3
+    assert await blobs.delete_prefix(prefix) == 0
+    assert await blobs.exists(f"{prefix}more/a")
+
+
+async def test_read_while_replaced_sees_old_or_new_never_a_mix(blobs: BlobStore) -> None:
+    key = _key()
+    old, new = b"o" * (6 * MIB), b"n" * (6 * MIB)
+    await blobs.put(key, old)
+    reader = await blobs.open(key)
+    seen = [await anext(reader.chunks)]
+    await blobs.put(key, new)
+    seen += [chunk async for chunk in reader.chunks]
+    assert b"".join(seen) in (old, new)
+
+
+async def test_sign_on_s3_gives_addresses_bound_to_method_and_key(blobs: BlobStore) -> None:
+    if blobs.is_local:
+        pytest.skip("the disk store's addresses are tested with the routes that serve them")
+    key, life = _key(), timedelta(minutes=5)
+    put_url = await blobs.sign(SignedMethod.PUT, key, life, base_url="unused")
+    get_url = await blobs.sign(SignedMethod.GET, key, life, base_url="unused")
+    async with httpx2.AsyncClient() as web:
+        assert (await web.put(put_url, content=b"bytes")).status_code == 200
+        assert (await web.get(get_url)).content == b"bytes"
+    assert await _content(blobs, key) == b"bytes"
+
+
+async def test_put_killed_in_the_middle_keeps_the_old_bytes(tmp_path: Path) -> None:
+    root = tmp_path / "store"
+    blobs = BlobStore.on_disk(root, b"s" * 32)
+    await blobs.put("tests/kept", b"old")
+    program = """
+import asyncio, os, signal, sys
+from pathlib import Path
+from quadrat.storage.blobs import BlobStore
+async def source():
+    for _ in range(4):
+        yield b"x" * (8 << 20)
+    os.kill(os.getpid(), signal.SIGKILL)
+asyncio.run(BlobStore.on_disk(Path(sys.argv[1]), b"s" * 32).put("tests/kept", source()))
+"""
+    killed = await asyncio.to_thread(subprocess.run, [sys.executable, "-c", program, str(root)], check=False)
+    assert killed.returncode == -9
+    assert await _content(blobs, "tests/kept") == b"old"
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or sys.platform != "linux", reason="mounting a small disk needs root on Linux")
+async def test_put_on_a_full_disk_says_so_and_recovers(tmp_path: Path) -> None:
+    root = tmp_path / "small"
+    root.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(root)], check=True)
+    try:
+        blobs = BlobStore.on_disk(root / "store", b"s" * 32)
+        await blobs.put("tests/kept", b"old")
+        with pytest.raises(QuadratError, match="disk is full") as refused:
+            await blobs.put("tests/kept", _pieces(*[b"x" * MIB] * 20))
+        assert refused.value.kind is ErrorKind.UNAVAILABLE
+        assert await _content(blobs, "tests/kept") == b"old"
+        await blobs.put("tests/kept", b"y" * MIB)
+        assert (await blobs.head("tests/kept")).size_bytes == MIB
+    finally:
+        subprocess.run(["umount", "-l", str(root)], check=True)
