@@ -1,0 +1,219 @@
+"""Rows of batch requests: a queue under leases, and what users see of it."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import bindparam, case, delete, exists, func, insert, literal, null, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from quadrat.serving.tables import request, version
+from quadrat.serving.types import (
+    Answer,
+    BatchRequest,
+    BatchRequestSummary,
+    ClaimedRequest,
+    RequestState,
+    VersionId,
+    VersionStatus,
+)
+
+_NO_LEASE = {"lease_owner": null(), "lease_expires_at": null()}
+
+
+async def insert_requests(tx: AsyncConnection, version_id: VersionId, items: Mapping[UUID, bytes]) -> datetime:
+    """Accept requests; returns the time of their creation."""
+    rows = [{"id": id_, "version_id": version_id, "data": data} for id_, data in items.items()]
+    await tx.execute(insert(request), rows)
+    return (await tx.execute(select(func.now()))).scalar_one()
+
+
+async def list_requests(tx: AsyncConnection, version_id: VersionId, ids: Collection[UUID]) -> Sequence[BatchRequest]:
+    """Those of the ids that are requests of the version."""
+    query = select(
+        request.c.id,
+        request.c.state,
+        request.c.data,
+        request.c.result,
+        request.c.error_message,
+        request.c.created_at,
+        request.c.updated_at,
+    ).where(request.c.version_id == version_id, request.c.id.in_(ids))
+    return [
+        BatchRequest(id_, RequestState(state), data, result, error_message, created_at, updated_at)
+        for id_, state, data, result, error_message, created_at, updated_at in await tx.execute(query)
+    ]
+
+
+async def page_requests(
+    tx: AsyncConnection,
+    version_id: VersionId,
+    states: Collection[RequestState],
+    page: tuple[int, int],
+    *,
+    newest_first: bool,
+) -> Sequence[BatchRequestSummary]:
+    """Requests in these states, in order of creation.
+
+    Args:
+        tx: The transaction.
+        version_id: Whose.
+        states: Which.
+        page: (offset, limit).
+        newest_first: The direction.
+    """
+    offset, limit = page
+    order = (request.c.created_at, request.c.id)
+    query = (
+        select(request.c.id, request.c.state, request.c.created_at, request.c.updated_at)
+        .where(request.c.version_id == version_id, request.c.state.in_(states))
+        .order_by(*((column.desc() for column in order) if newest_first else order))
+        .offset(offset)
+        .limit(limit)
+    )
+    return [
+        BatchRequestSummary(id_, RequestState(state), created_at, updated_at)
+        for id_, state, created_at, updated_at in await tx.execute(query)
+    ]
+
+
+async def lock_requests(tx: AsyncConnection, version_id: VersionId, ids: Collection[UUID]) -> set[UUID]:
+    """Those of the ids that are requests of the version, held until the transaction ends."""
+    query = (
+        select(request.c.id)
+        .where(request.c.version_id == version_id, request.c.id.in_(ids))
+        .order_by(request.c.id)
+        .with_for_update()
+    )
+    return set((await tx.execute(query)).scalars())
+
+
+async def delete_requests(tx: AsyncConnection, ids: Collection[UUID]) -> None:
+    """Remove requests; what runs for them is dropped."""
+    await tx.execute(delete(request).where(request.c.id.in_(ids)))
+
+
+async def claim(
+    tx: AsyncConnection, version_id: VersionId, owner: UUID, limit: int, lease: timedelta
+) -> list[ClaimedRequest]:
+    """Take the oldest waiting requests of a version under a lease; other engines take other ones at the same time."""
+    oldest = (
+        select(request.c.id)
+        .where(request.c.version_id == version_id, request.c.state == RequestState.PENDING)
+        .order_by(request.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("oldest")
+    )
+    statement = (
+        update(request)
+        .where(request.c.id == oldest.c.id)
+        .values(
+            state=RequestState.PROCESSING,
+            lease_owner=owner,
+            lease_expires_at=func.now() + lease,
+            attempt=request.c.attempt + 1,
+            started_at=func.coalesce(request.c.started_at, func.now()),
+            updated_at=func.now(),
+        )
+        .returning(request.c.id, request.c.data, request.c.attempt)
+    )
+    claimed = [ClaimedRequest(id_, data, attempt) for id_, data, attempt in await tx.execute(statement)]
+    return sorted(claimed, key=lambda item: item.id)
+
+
+async def renew(tx: AsyncConnection, owner: UUID, lease: timedelta) -> set[UUID]:
+    """Prolong every lease of an engine; returns the requests that it still holds."""
+    statement = (
+        update(request)
+        .where(request.c.lease_owner == owner, request.c.state == RequestState.PROCESSING)
+        .values(lease_expires_at=func.now() + lease)
+        .returning(request.c.id)
+    )
+    return set((await tx.execute(statement)).scalars())
+
+
+async def release(tx: AsyncConnection, owner: UUID, ids: Collection[UUID]) -> None:
+    """Give requests back that were not begun, or whose work was thrown away without any fault of theirs."""
+    await tx.execute(
+        update(request)
+        .where(request.c.id.in_(ids), request.c.lease_owner == owner, request.c.state == RequestState.PROCESSING)
+        .values(state=RequestState.PENDING, attempt=request.c.attempt - 1, updated_at=func.now(), **_NO_LEASE)
+    )
+
+
+async def record(tx: AsyncConnection, owner: UUID, answers: Mapping[UUID, Answer]) -> None:
+    """Write results, each once: one that this engine no longer holds is left as it is."""
+    statement = (
+        update(request)
+        .where(
+            request.c.id == bindparam("request_id"),
+            request.c.lease_owner == owner,
+            request.c.state == RequestState.PROCESSING,
+        )
+        .values(
+            state=bindparam("new_state"),
+            result=bindparam("new_result"),
+            error_message=bindparam("new_error_message"),
+            updated_at=func.clock_timestamp(),
+            finished_at=func.clock_timestamp(),
+            **_NO_LEASE,
+        )
+    )
+    rows = [
+        {
+            "request_id": id_,
+            "new_state": RequestState.COMPLETED if answer.success else RequestState.FAILED,
+            "new_result": answer.result,
+            "new_error_message": answer.error_message,
+        }
+        # One order for all engines, so that two of them cannot wait for each other.
+        for id_, answer in sorted(answers.items())
+    ]
+    await tx.execute(statement, rows)
+
+
+async def requeue_expired(tx: AsyncConnection, *, attempts: int, message: str) -> set[VersionId]:
+    """Let requests of lost engines run again.
+
+    Args:
+        tx: The transaction.
+        attempts: A request that was claimed this often fails instead.
+        message: What such a request fails with.
+
+    Returns:
+        Versions with requests that wait now.
+    """
+    expired = (
+        select(request.c.id)
+        .where(request.c.state == RequestState.PROCESSING, request.c.lease_expires_at < func.now())
+        .with_for_update(skip_locked=True)
+        .cte("expired")
+    )
+    given_up = request.c.attempt >= attempts
+    statement = (
+        update(request)
+        .where(request.c.id == expired.c.id)
+        .values(
+            state=case((given_up, literal(RequestState.FAILED)), else_=literal(RequestState.PENDING)),
+            error_message=case((given_up, literal(message)), else_=null()),
+            finished_at=case((given_up, func.now()), else_=null()),
+            updated_at=func.now(),
+            **_NO_LEASE,
+        )
+        .returning(request.c.version_id)
+    )
+    return {VersionId(id_) for id_ in (await tx.execute(statement)).scalars()}
+
+
+async def list_waiting_versions(tx: AsyncConnection) -> Sequence[VersionId]:
+    """Versions that can serve and have requests that wait."""
+    waiting = exists().where(request.c.version_id == version.c.id, request.c.state == RequestState.PENDING)
+    query = select(version.c.id).where(version.c.status.startswith(VersionStatus.AVAILABLE), waiting)
+    return [VersionId(id_) for id_ in (await tx.execute(query)).scalars()]
+
+
+async def delete_finished_before(tx: AsyncConnection, moment: datetime, limit: int) -> int:
+    """Remove requests whose results have been kept long enough; returns how many there were, at most `limit`."""
+    old = select(request.c.id).where(request.c.finished_at < moment).limit(limit)
+    return (await tx.execute(delete(request).where(request.c.id.in_(old)))).rowcount
