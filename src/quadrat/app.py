@@ -1,0 +1,99 @@
+"""The parent application: opens what the APIs share, mounts them, and closes everything again. No logic."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute, Mount
+from starlette.types import ASGIApp
+
+from quadrat.api import files
+from quadrat.api.ecotaxa import app as ecotaxa
+from quadrat.api.lightly import app as lightly
+from quadrat.api.middleware import RequestMiddleware
+from quadrat.api.pages import health, index
+from quadrat.api.pupilcloud import app as pupilcloud
+from quadrat.api.state import HouseState, Limits
+from quadrat.api.ubiops import app as ubiops
+from quadrat.db.engine import Database
+from quadrat.db.notify import Listener
+from quadrat.identity.authenticator import Authenticator
+from quadrat.runner.local import LocalRunner
+from quadrat.samples.guard import SampleBlobGuard
+from quadrat.serving.engine import ServingEngine
+from quadrat.settings import Settings
+from quadrat.storage.blobs import BlobStore
+
+DOORS = (ubiops, lightly, ecotaxa, pupilcloud)
+# Their routes stream and limit files themselves.
+_FILE_UPLOADS = re.compile(r"/files/.*|/v2\.1/projects/[^/]+/models/[^/]+/versions/[^/]+/upload")
+
+
+def create_app(settings: Settings, *, database_url: str, secret_key: bytes) -> ASGIApp:
+    """The whole server as one ASGI application.
+
+    Args:
+        settings: What the operator chose.
+        database_url: A migrated database.
+        secret_key: The installation's.
+    """
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[HouseState]:
+        async with AsyncExitStack() as cleanup:
+            yield await _open(settings, database_url, secret_key, cleanup)
+
+    routes: list[BaseRoute] = [*health.ROUTES, *index.ROUTES, *files.ROUTES]
+    routes += [Mount(door.PREFIX, door.create_app()) for door in DOORS]
+    app = Starlette(routes=routes, lifespan=lifespan)
+    app.router.redirect_slashes = False
+    return RequestMiddleware(app, max_body_bytes=settings.max_body_bytes, unlimited=_FILE_UPLOADS)
+
+
+async def _open(settings: Settings, database_url: str, secret_key: bytes, cleanup: AsyncExitStack) -> HouseState:
+    db = Database(database_url, pool_size=settings.database_pool_size)
+    cleanup.push_async_callback(db.close)
+    listener = Listener(db.dsn)
+    authenticator = Authenticator(db, listener)
+    blobs = open_blobs(settings, secret_key)
+    runner = open_runner(settings)
+    cleanup.push_async_callback(runner.close)
+    engine = ServingEngine(db, listener, blobs, runner, instance_start_timeout_s=settings.instance_start_timeout_s)
+    await listener.start()
+    cleanup.push_async_callback(listener.stop)
+    await engine.start()
+    cleanup.push_async_callback(engine.stop)
+    return HouseState(
+        db=db,
+        authenticator=authenticator,
+        blobs=blobs,
+        engine=engine,
+        limits=Limits(
+            max_upload_bytes=settings.max_upload_bytes,
+            max_samples_per_dataset=settings.max_samples_per_dataset,
+            read_url_life=settings.read_url_life,
+            write_url_life=settings.write_url_life,
+            session_life=settings.session_life,
+            sign_in_attempts=settings.sign_in_attempts,
+        ),
+        public_url=settings.public_url,
+        blob_guard=SampleBlobGuard(db),
+    )
+
+
+def open_blobs(settings: Settings, secret_key: bytes) -> BlobStore:
+    """The store that the settings name."""
+    if settings.store_url is None:
+        return BlobStore.on_disk(settings.data_dir.resolve() / "store", secret_key)
+    options = {}
+    if settings.store_endpoint is not None:
+        allow_http = settings.store_endpoint.startswith("http://")
+        options = {"endpoint": settings.store_endpoint, "client_options": {"allow_http": allow_http}}
+    return BlobStore.in_bucket(settings.store_url, secret_key, options)
+
+
+def open_runner(settings: Settings) -> LocalRunner:
+    """The runner of this machine; several processes may use the same folder."""
+    data_dir = settings.data_dir.resolve()
+    return LocalRunner(data_dir / "runner", instance_user=settings.model_user, hidden_dir=data_dir)

@@ -1,0 +1,127 @@
+"""What can be done with jobs: ask for one, look at it, answer it, cancel it, try it again."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from quadrat.base.clock import now
+from quadrat.base.ids import new_uuid
+from quadrat.db.notify import notify
+from quadrat.errors import ErrorKind, QuadratError
+from quadrat.identity.types import Caller, ProjectId, UserId
+from quadrat.jobs import rules, store
+from quadrat.jobs.types import Job, JobId, JobState
+
+CANCEL_CHANNEL = "quadrat_job_cancel"
+DEFAULT_QUEUE = "default"
+_MAX_PAGE = 1000
+
+
+async def enqueue(
+    tx: AsyncConnection,
+    kind: str,
+    params: Mapping[str, Any],
+    *,
+    owner_id: UserId | None = None,
+    project_id: ProjectId | None = None,
+    after: timedelta | None = None,
+) -> JobId:
+    """Ask for a job within the caller's transaction: it exists and runs when that commits, and not otherwise.
+
+    Args:
+        tx: The caller's transaction.
+        kind: Name of a handler that some worker knows.
+        params: JSON values for the handler.
+        owner_id: Whose job it is.
+        project_id: The project that it belongs to, and ends with.
+        after: Not before this long from now.
+    """
+    job_id = await store.insert_job(tx, new_uuid(), kind, DEFAULT_QUEUE, params, (owner_id, project_id))
+    await store.defer(tx, job_id, DEFAULT_QUEUE, scheduled_at=None if after is None else now() + after)
+    return job_id
+
+
+async def get_job(tx: AsyncConnection, caller: Caller, job_id: JobId, *, for_update: bool = False) -> Job:
+    """One job of the caller's; a platform admin sees all.
+
+    Raises:
+        QuadratError: not_found.
+    """
+    found = await store.find_job(tx, job_id, for_update=for_update)
+    if found is None or not (caller.is_platform_admin or found.owner_id == caller.user_id):
+        raise QuadratError(ErrorKind.NOT_FOUND, f"Job {job_id} does not exist.")
+    return found
+
+
+async def list_jobs(
+    tx: AsyncConnection, caller: Caller, *, everyone: bool = False, limit: int = 100, before: JobId | None = None
+) -> Sequence[Job]:
+    """The caller's jobs, newest first.
+
+    Args:
+        tx: The transaction.
+        caller: Who asks.
+        everyone: All users' jobs, for a platform admin.
+        limit: Most jobs, up to 1000.
+        before: Only older ones than this.
+
+    Raises:
+        QuadratError: forbidden.
+    """
+    if everyone and not caller.is_platform_admin:
+        raise QuadratError(ErrorKind.FORBIDDEN, "Only an administrator may list everyone's jobs.")
+    owner_id = None if everyone else caller.user_id
+    return await store.list_jobs(tx, owner_id, limit=min(limit, _MAX_PAGE), before=before)
+
+
+async def read_log(tx: AsyncConnection, caller: Caller, job_id: JobId) -> Sequence[tuple[datetime, str]]:
+    """The log of one of the caller's jobs."""
+    await get_job(tx, caller, job_id)
+    return await store.read_log(tx, job_id)
+
+
+async def cancel(tx: AsyncConnection, caller: Caller, job_id: JobId) -> None:
+    """End a job: at once when it waits, as soon as its handler hears of it when it runs. An ended one stays ended."""
+    found = await get_job(tx, caller, job_id, for_update=True)
+    if found.state in rules.ENDED:
+        return
+    if found.state is JobState.RUNNING:
+        await store.change(tx, job_id, cancel_requested=True)
+        await notify(tx, CANCEL_CHANNEL, str(job_id))
+    else:
+        await store.change(tx, job_id, state=JobState.CANCELLED, cancel_requested=True, progress_message="Cancelled")
+
+
+async def retry(tx: AsyncConnection, caller: Caller, job_id: JobId) -> None:
+    """Run a failed job again.
+
+    Raises:
+        QuadratError: wrong_state.
+    """
+    found = await get_job(tx, caller, job_id, for_update=True)
+    rules.require_state(found.state, JobState.FAILED, to="started again")
+    await _back_to_pending(tx, job_id, errors=[])
+
+
+async def answer(tx: AsyncConnection, caller: Caller, job_id: JobId, reply: Mapping[str, Any]) -> None:
+    """Answer what a job asks; it goes on.
+
+    Raises:
+        QuadratError: wrong_state.
+    """
+    found = await get_job(tx, caller, job_id, for_update=True)
+    rules.require_state(found.state, JobState.ASKING, to="answered")
+    await _back_to_pending(tx, job_id, reply={**found.reply, **reply}, question={})
+
+
+async def delete(tx: AsyncConnection, caller: Caller, job_id: JobId) -> None:
+    """Forget a job; one that runs is told to end."""
+    await cancel(tx, caller, job_id)
+    await store.delete_job(tx, job_id)
+
+
+async def _back_to_pending(tx: AsyncConnection, job_id: JobId, **values: Any) -> None:
+    await store.change(tx, job_id, state=JobState.PENDING, progress_message="Waiting for a slot", **values)
+    await store.defer(tx, job_id, await store.find_queue(tx, job_id))
