@@ -3,21 +3,15 @@
 import time
 from collections.abc import Callable
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from quadrat.db.engine import Database
-from quadrat.db.notify import Listener, notify
+from quadrat.db.notify import Listener
 from quadrat.identity.actions.access import ProjectRef, access_to, authenticate, hash_token
+from quadrat.identity.changes import CHANNEL
+from quadrat.identity.changes import announce_change as announce_change
 from quadrat.identity.types import Access, Caller, UserId
 
-CHANNEL = "quadrat_identity"
 _LIFE_S = 5.0
 _MAX_ENTRIES = 50_000
-
-
-async def announce_change(tx: AsyncConnection) -> None:
-    """Call in every transaction that changes users, tokens, members, roles or assignments."""
-    await notify(tx, CHANNEL)
 
 
 class Authenticator:

@@ -82,8 +82,8 @@ _ANNOTATING = frozenset(
         "aois.update",
     }
 )
-# What may be read by people who manage a project only.
-_RESTRICTED = frozenset(_ADMINISTRATION)
+# Held by those who manage a project only, and never by a service user.
+RESTRICTED_PERMISSIONS: frozenset[str] = frozenset(_ADMINISTRATION)
 
 
 class Level(StrEnum):
@@ -112,7 +112,7 @@ SERVICE_USER_PROJECT_ADMIN = "service-user-project-admin"
 
 
 def _default_roles() -> dict[str, frozenset[str]]:
-    project_wide = ALL_PERMISSIONS - _RESTRICTED
+    project_wide = ALL_PERMISSIONS - RESTRICTED_PERMISSIONS
     viewer = at_level(Level.VIEWER, project_wide)
     roles = {
         PROJECT_VIEWER: viewer,

@@ -1,8 +1,13 @@
 """The one permission decision, and what a password and an e-mail address must be. Pure."""
 
 import re
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from hashlib import sha256
+from ipaddress import IPv6Address, ip_address
 from uuid import UUID
 
+from quadrat.base.slugs import is_slug
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.identity.permissions import (
     ALL_PERMISSIONS,
@@ -10,6 +15,7 @@ from quadrat.identity.permissions import (
     PROJECT_ADMIN,
     PROJECT_EDITOR,
     PROJECT_VIEWER,
+    RESTRICTED_PERMISSIONS,
 )
 from quadrat.identity.types import Access, Caller, MemberLevel, ObjectType, Target
 
@@ -22,10 +28,15 @@ _LEVEL_ROLE = {
     MemberLevel.DEMO: PROJECT_VIEWER,
 }
 ADMIN_LEVELS = frozenset({MemberLevel.OWNER, MemberLevel.ADMIN})
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+# No spaces, no control characters: the database refuses NUL, people the rest.
+_EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+\.[^@\s\x00-\x1f\x7f]+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_TOKEN = re.compile(r"[0-9a-f]{40}")
 _MIN_PASSWORD = 8
 _MAX_PASSWORD = 128
 _MAX_EMAIL = 254
+_MAX_TEXT = 256
+SIGN_IN_WINDOW = timedelta(minutes=15)
 SYMBOLS = "!#$%&')(*+,./:;\"<=>?[@]^_`{|}~-"
 
 
@@ -48,6 +59,11 @@ def allows(caller: Caller, access: Access, permission: str, target: Target | Non
     return any(
         permission in grant.permissions and (grant.target is None or grant.target == target) for grant in access.grants
     )
+
+
+def administers(caller: Caller, level: MemberLevel | None) -> bool:
+    """Whether the caller may change an organization in which it is this."""
+    return caller.is_platform_admin or level in ADMIN_LEVELS
 
 
 def allowed_objects(caller: Caller, access: Access, permission: str, type_: ObjectType) -> frozenset[UUID] | None:
@@ -94,3 +110,113 @@ def check_password(password: str, *, complex_: bool = False) -> None:
             "A password needs a capital, a lower-case letter, a digit and a symbol.",
             field="password",
         )
+
+
+def check_name(name: str, field: str) -> str:
+    """A name that serves as a URL key.
+
+    Raises:
+        QuadratError: invalid.
+    """
+    if not is_slug(name):
+        raise QuadratError(
+            ErrorKind.INVALID,
+            "A name has 1 to 64 lower-case letters, digits and dashes, and begins with a letter.",
+            field=field,
+        )
+    return name
+
+
+def check_role_name(name: str) -> str:
+    """The name of a custom role: a slug, and none of the default roles'.
+
+    Raises:
+        QuadratError: invalid, already_exists.
+    """
+    if check_name(name, "name") in DEFAULT_ROLES:
+        raise QuadratError(ErrorKind.ALREADY_EXISTS, f"{name} is a default role.", field="name")
+    return name
+
+
+def check_text(text: str, field: str) -> str:
+    """A name or title that people write: one line of at most 256 characters, trimmed.
+
+    Raises:
+        QuadratError: invalid.
+    """
+    cleaned = text.strip()
+    if len(cleaned) > _MAX_TEXT or _CONTROL.search(cleaned):
+        raise QuadratError(
+            ErrorKind.INVALID, f"The {field} is one line of at most {_MAX_TEXT} characters.", field=field
+        )
+    return cleaned
+
+
+def check_person_name(name: str | None, field: str) -> str | None:
+    """The name of a person as it is stored: None when there is nothing of it.
+
+    Raises:
+        QuadratError: invalid.
+    """
+    return None if name is None else check_text(name, field) or None
+
+
+def check_token(secret: str) -> str:
+    """A token that someone chose.
+
+    Raises:
+        QuadratError: invalid.
+    """
+    if _TOKEN.fullmatch(secret) is None:
+        raise QuadratError(ErrorKind.INVALID, "A token has 40 lower-case hex digits.", field="token")
+    return secret
+
+
+def check_permissions(permissions: Collection[str]) -> frozenset[str]:
+    """What a custom role may hold: at least one, and only known ones.
+
+    Raises:
+        QuadratError: invalid.
+    """
+    unknown = sorted(set(permissions) - ALL_PERMISSIONS)
+    if unknown:
+        raise QuadratError(ErrorKind.INVALID, f"Unknown permission: {unknown[0]}.", field="permissions")
+    if not permissions:
+        raise QuadratError(ErrorKind.INVALID, "A role needs at least one permission.", field="permissions")
+    return frozenset(permissions)
+
+
+def suits_service_user(permissions: frozenset[str]) -> bool:
+    """Whether a service user may hold a role with these: none on roles, assignments or service users."""
+    return not permissions & RESTRICTED_PERMISSIONS
+
+
+def account_subject(email: str) -> str:
+    """Under which failed sign-ins to one account are counted; a hash, since it may be nobody's account."""
+    return f"account:{sha256(email.encode()).hexdigest()}"
+
+
+def address_subject(address: str) -> str:
+    """Under which failed sign-ins from one place are counted: the IPv4 address, or the /64 network of an IPv6 one."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return f"address:{address[:_MAX_TEXT]}"
+    if not isinstance(parsed, IPv6Address):
+        return f"address:{parsed}"
+    if parsed.ipv4_mapped is not None:
+        return f"address:{parsed.ipv4_mapped}"
+    return f"address:{IPv6Address(int(parsed) >> 64 << 64)}/64"
+
+
+def sign_in_wait_s(newest_failures: Sequence[datetime], limit: int, at: datetime) -> float | None:
+    """How long until another attempt is allowed, in s; None when it is allowed now.
+
+    Args:
+        newest_failures: The newest within `SIGN_IN_WINDOW`, newest first, at least `limit` of them if there are.
+        limit: How many are allowed within the window.
+        at: The time of the attempt.
+    """
+    if len(newest_failures) < limit:
+        return None
+    return max(1.0, (newest_failures[limit - 1] + SIGN_IN_WINDOW - at).total_seconds())

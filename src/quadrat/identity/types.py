@@ -1,7 +1,7 @@
 """Who acts, and where: the values that other domains and the APIs pass around."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import NewType
 from uuid import UUID
@@ -88,6 +88,51 @@ class User:
 
 
 @dataclass(frozen=True, slots=True)
+class NewUser:
+    """A user to be made.
+
+    Args:
+        email: E-mail address, in any case.
+        password: None for a user who comes with tokens only, or who is still to be invited in.
+        name: First name.
+        surname: Family name.
+        status: Whether the user may sign in at once.
+        is_platform_admin: Runs this server.
+    """
+
+    email: str
+    password: str | None = field(default=None, repr=False)
+    name: str | None = None
+    surname: str | None = None
+    status: UserStatus = UserStatus.ACTIVE
+    is_platform_admin: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UserChanges:
+    """What a user changes about itself; None leaves a thing as it is, an empty name takes it away."""
+
+    email: str | None = None
+    password: str | None = field(default=None, repr=False)
+    previous_password: str | None = field(default=None, repr=False)
+    name: str | None = None
+    surname: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FirstAdministrator:
+    """Who runs the server first.
+
+    Args:
+        user: The administrator.
+        secret: A token made just now, to be shown once; None when there was no need for one.
+    """
+
+    user: User
+    secret: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Organization:
     """A lab, a company, or the personal organization of one user."""
 
@@ -98,6 +143,43 @@ class Organization:
     personal_user_id: UserId | None
     subscription: str
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NewOrganization:
+    """An organization to be made.
+
+    Args:
+        name: Slug, unique on the server.
+        subscription: Name of the plan.
+        subscription_agreed: Its terms were accepted.
+        subscription_end: Day on which it ends; None for no end.
+        title: As people write it; None for the name.
+    """
+
+    name: str
+    subscription: str
+    subscription_agreed: bool
+    subscription_end: date | None = None
+    title: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionEnd:
+    """A new end of a subscription: a day, or None for no end."""
+
+    day: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class OrganizationChanges:
+    """What changes about an organization; None leaves a thing as it is."""
+
+    name: str | None = None
+    title: str | None = None
+    subscription: str | None = None
+    subscription_agreed: bool = False
+    subscription_end: SubscriptionEnd | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +240,17 @@ class Target:
 
     type: ObjectType
     id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class RoleAssignment:
+    """A role that a user or service user holds in a project, on the whole of it or on one object."""
+
+    uuid: UUID
+    project_id: ProjectId
+    user_uuid: UUID
+    role_name: str
+    target: Target | None
 
 
 @dataclass(frozen=True, slots=True)

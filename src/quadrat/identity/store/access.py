@@ -1,13 +1,14 @@
 """Who sends a token, what a caller may see, and what decides about one project."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select, union, update
+from sqlalchemy import ColumnElement, Select, and_, false, or_, select, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.base.clock import now
+from quadrat.base.slugs import is_slug
 from quadrat.identity.tables import member, organization, project, role, role_assignment, token, user
 from quadrat.identity.types import (
     Access,
@@ -25,6 +26,9 @@ from quadrat.identity.types import (
 
 ProjectRef = str | UUID | int
 """How an API names a project: by name, by UUID, or by number."""
+
+_TOUCH_EVERY = timedelta(minutes=1)
+_MAX_ID = 2**63 - 1
 
 
 def select_projects() -> Select[int, UUID, int, str, str, str, datetime]:
@@ -89,8 +93,10 @@ async def find_caller(tx: AsyncConnection, token_hash: bytes) -> Caller | None:
 
 
 async def touch_token(tx: AsyncConnection, token_id: UUID) -> None:
-    """Note that the token was used now."""
-    await tx.execute(update(token).where(token.c.id == token_id).values(last_used_at=now()))
+    """Note that the token was used now; to the minute, so that reading stays cheap."""
+    at = now()
+    stale = or_(token.c.last_used_at.is_(None), token.c.last_used_at < at - _TOUCH_EVERY)
+    await tx.execute(update(token).where(token.c.id == token_id, stale).values(last_used_at=at))
 
 
 async def find_access(tx: AsyncConnection, caller: Caller, ref: ProjectRef) -> Access | None:
@@ -99,7 +105,7 @@ async def find_access(tx: AsyncConnection, caller: Caller, ref: ProjectRef) -> A
     row = (await tx.execute(query)).one_or_none()
     if row is None:
         return None
-    found = to_project(row._tuple())
+    found = to_project(row)
     membership = select(member.c.level).where(
         and_(member.c.organization_id == found.organization_id, member.c.user_id == caller.user_id)
     )
@@ -110,15 +116,16 @@ async def find_access(tx: AsyncConnection, caller: Caller, ref: ProjectRef) -> A
 async def list_projects(tx: AsyncConnection, caller: Caller) -> Sequence[Project]:
     """Every project that the caller may know of, by name."""
     query = select_projects().where(project.c.id.in_(visible(caller))).order_by(project.c.name)
-    return [to_project(row._tuple()) for row in await tx.execute(query)]
+    return [to_project(row) for row in await tx.execute(query)]
 
 
 def _named(ref: ProjectRef) -> ColumnElement[bool]:
     if isinstance(ref, UUID):
         return project.c.uuid == ref
     if isinstance(ref, int):
-        return project.c.id == ref
-    return project.c.name == ref
+        return project.c.id == ref if abs(ref) <= _MAX_ID else false()
+    # What no project can be called is not asked for: it might hold what the database refuses, such as NUL.
+    return project.c.name == ref if is_slug(ref) else false()
 
 
 async def _grants(tx: AsyncConnection, caller: Caller, project_id: ProjectId) -> tuple[Grant, ...]:
