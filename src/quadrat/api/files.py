@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from quadrat.api.state import BlobGuard, Limits
-from quadrat.api.wire import error_response, render_fault
+from quadrat.api.wire import error_response, internal_fault
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.storage.blobs import BlobStore
 from quadrat.storage.ranges import UnsatisfiableError, parse_range
@@ -40,11 +40,7 @@ async def serve_file(request: Request) -> Response:
         return Response(status_code=400)
     except Exception:  # noqa: BLE001 - the outermost handler of these routes
         _log.exception("request.failed", path=request.url.path)
-        return render_fault(_render, request)
-
-
-def _render(error: QuadratError, _request: Request) -> Response:
-    return JSONResponse({"error": error.message})
+        return JSONResponse({"error": internal_fault(request).message}, 500)
 
 
 async def _serve(request: Request) -> Response:

@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from quadrat.db.engine import Database
 from quadrat.errors import ErrorKind, QuadratError
@@ -30,6 +31,21 @@ async def open_tx(request: Request) -> AsyncIterator[AsyncConnection]:
 Tx = Annotated[AsyncConnection, Depends(open_tx, scope="function")]
 
 
+def serve_both_slashes(app: FastAPI) -> None:
+    """Serve each path with and without a slash at its end, without the redirect that may lose headers."""
+    not_found = app.router.default
+
+    async def try_the_other(scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"]
+        if scope["type"] != "http" or scope.get("quadrat.slash_tried"):
+            await not_found(scope, receive, send)
+            return
+        other = path[:-1] if path.endswith("/") else f"{path}/"
+        await app.router({**scope, "path": other, "quadrat.slash_tried": True}, receive, send)
+
+    app.router.default = try_the_other
+
+
 class Renderer(Protocol):
     """Writes an error the way one API's clients read it."""
 
@@ -38,17 +54,32 @@ class Renderer(Protocol):
         ...
 
 
+StatusRenderer = Callable[[int, QuadratError], Response]
 RequestProblems = Callable[[RequestValidationError, Request], Response]
 
 
-def install_errors(app: FastAPI, render: Renderer, *, on_invalid_request: RequestProblems | None = None) -> None:
+def install_errors(
+    app: FastAPI,
+    render: Renderer,
+    *,
+    on_invalid_request: RequestProblems | None = None,
+    render_status: StatusRenderer | None = None,
+) -> None:
     """Give every way of failing the body of this API: refusals, bad input, unknown routes, and our own faults.
 
     Args:
         app: The API.
         render: From `QuadratError` to its answer.
         on_invalid_request: For an API that lists validation problems in a form of its own.
+        render_status: For an API whose bodies repeat the status: renders an error under a status that no kind has.
     """
+
+    def with_status(status: int, error: QuadratError, request: Request) -> Response:
+        if render_status is not None:
+            return render_status(status, error)
+        response = render(error, request)
+        response.status_code = status
+        return response
 
     async def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, QuadratError)  # noqa: S101 - registered for this class
@@ -62,16 +93,15 @@ def install_errors(app: FastAPI, render: Renderer, *, on_invalid_request: Reques
 
     async def routing(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
-        response = render(_routing_error(error, request), request)
         # Kinds have no 405 of their own: no domain ever refuses a method.
-        response.status_code = error.status_code
+        response = with_status(error.status_code, _routing_error(error, request), request)
         for name, value in (error.headers or {}).items():
             response.headers[name] = value
         return response
 
     async def fault(request: Request, error: Exception) -> Response:
         _log.error("request.failed", path=request.url.path, exc_info=error)
-        return render_fault(render, request)
+        return with_status(500, internal_fault(request), request)
 
     app.add_exception_handler(QuadratError, refused)
     app.add_exception_handler(RequestValidationError, invalid)
@@ -79,14 +109,11 @@ def install_errors(app: FastAPI, render: Renderer, *, on_invalid_request: Reques
     app.add_exception_handler(Exception, fault)
 
 
-def render_fault(render: Renderer, request: Request) -> Response:
-    """The answer to our own fault: a number to quote, nothing else."""
-    error = QuadratError(
+def internal_fault(request: Request) -> QuadratError:
+    """Our own fault as its caller reads it: a number to quote, nothing else."""
+    return QuadratError(
         ErrorKind.UNAVAILABLE, f"Something went wrong inside the server (request {request_id(request)})."
     )
-    response = render(error, request)
-    response.status_code = 500
-    return response
 
 
 def invalid_request(error: RequestValidationError) -> QuadratError:

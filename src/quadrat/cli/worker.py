@@ -44,6 +44,9 @@ class WorkerProcesses:
                 process.kill()
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def _is_stopping(self) -> bool:
+        return self._stopping
+
     async def _keep_one(self, number: int) -> None:
         while not self._stopping:
             process = await asyncio.create_subprocess_exec(
@@ -58,7 +61,7 @@ class WorkerProcesses:
                 start_new_session=True,
             )
             self._processes.add(process)
-            if self._stopping:  # asked to stop while the process was being made
+            if self._is_stopping():  # asked to while the process was being made
                 process.send_signal(signal.SIGTERM)
             code = await process.wait()
             self._processes.discard(process)

@@ -85,6 +85,10 @@ class EmbeddedPostgres:
             query={"host": str(self._socket_dir)},
         ).render_as_string(hide_password=False)
 
+    def program(self, name: str) -> Path:
+        """One of PostgreSQL's programs, e.g. ``pg_dump``."""
+        return self._bin / name
+
     def start(self) -> None:
         """Create the cluster when it is missing and see the server running.
 

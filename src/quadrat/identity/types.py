@@ -193,6 +193,23 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
+class Membership:
+    """One organization of a user.
+
+    Args:
+        organization_uuid: The organization.
+        title: As people write its name.
+        level: What the user is in it.
+        is_personal: True for the user's own.
+    """
+
+    organization_uuid: UUID
+    title: str
+    level: MemberLevel
+    is_personal: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Project:
     """A project: the same through every API."""
 

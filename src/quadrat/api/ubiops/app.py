@@ -2,9 +2,10 @@
 
 from fastapi import FastAPI
 
+from quadrat.api.docs import install_docs
 from quadrat.api.ubiops.errors import render
 from quadrat.api.ubiops.routes import status
-from quadrat.api.wire import install_errors
+from quadrat.api.wire import install_errors, serve_both_slashes
 
 PREFIX = "/v2.1"
 _ROUTERS = (status.router,)
@@ -23,4 +24,6 @@ def create_app() -> FastAPI:
     for router in _ROUTERS:
         app.include_router(router)
     install_errors(app, render)
+    serve_both_slashes(app)
+    install_docs(app, PREFIX, '-H "Authorization: Token $TOKEN"')
     return app

@@ -5,6 +5,8 @@ from typing import Annotated
 from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader
 
+from quadrat.api.guard import Guard
+from quadrat.errors import ErrorKind, QuadratError
 from quadrat.identity.actions.access import unauthenticated
 from quadrat.identity.authenticator import Authenticator
 from quadrat.identity.types import Caller
@@ -27,9 +29,32 @@ def secret_of(header: str | None) -> str:
     return secret.strip()
 
 
-async def _caller(request: Request, header: Annotated[str | None, Security(_header)]) -> Caller:
+async def _identify(request: Request) -> Caller:
     authenticator: Authenticator = request.state.authenticator
-    return await authenticator.caller(secret_of(header))
+    return await authenticator.caller(secret_of(request.headers.get("authorization")))
+
+
+async def _identify_if_possible(request: Request) -> Caller | None:
+    try:
+        return await _identify(request)
+    except QuadratError as error:
+        if error.kind is not ErrorKind.UNAUTHENTICATED:
+            raise
+        return None
+
+
+_signed_in = Guard(_identify)
+_anyone = Guard(_identify_if_possible)
+
+
+async def _caller(
+    caller: Annotated[Caller, Depends(_signed_in)], _documented: Annotated[str | None, Security(_header)]
+) -> Caller:
+    return caller
 
 
 SignedIn = Annotated[Caller, Depends(_caller)]
+"""The caller; without a valid credential the request ends with 401."""
+
+Anyone = Annotated[Caller | None, Depends(_anyone)]
+"""The caller of an operation that is open to all, where the credential is known."""

@@ -1,0 +1,62 @@
+"""The caller is asked for before a byte of the body is read: no stranger makes the server parse anything."""
+
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from typing import Any, Generic, TypeVar
+
+from fastapi import APIRouter, Request
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+from starlette.responses import Response
+
+Found = TypeVar("Found")
+_ANSWERS = "quadrat.guards"
+
+
+class Guard(Generic[Found]):
+    """A dependency that a `GuardedRoute` runs first. It is asked once per request.
+
+    Args:
+        identify: Reads one API's credential and finds the caller; raises a refusal, or gives None where that is fine.
+    """
+
+    def __init__(self, identify: Callable[[Request], Awaitable[Found]]) -> None:
+        self._identify = identify
+
+    async def __call__(self, request: Request) -> Found:
+        """What `identify` found."""
+        answers: dict[Guard[Any], Any] = request.scope.setdefault(_ANSWERS, {})
+        if self not in answers:
+            answers[self] = await self._identify(request)
+        found: Found = answers[self]
+        return found
+
+
+class GuardedRoute(APIRoute):
+    """A route whose guards stand before the body.
+
+    FastAPI alone reads and parses the body first, so a malformed one would be answered with 400 to anyone.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler behind its guards."""
+        handle = super().get_route_handler()
+        guards = tuple(_guards(self.dependant))
+
+        async def guarded(request: Request) -> Response:
+            for guard in guards:
+                await guard(request)
+            return await handle(request)
+
+        return guarded
+
+
+def new_router(tag: str) -> APIRouter:
+    """A router for the operations of one resource, with guarded routes."""
+    return APIRouter(tags=[tag], route_class=GuardedRoute)
+
+
+def _guards(dependant: Dependant) -> Iterator[Guard[Any]]:
+    for dependency in dependant.dependencies:
+        if isinstance(dependency.call, Guard):
+            yield dependency.call
+        yield from _guards(dependency)
