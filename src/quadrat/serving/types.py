@@ -142,20 +142,26 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True)
-class Package:
-    """An uploaded archive.
+class Archive:
+    """An uploaded file whose bytes are stored.
 
     Args:
-        key: SHA-256 of the archive, hex.
-        blob_key: Where the bytes are stored; of this upload alone.
+        key: SHA-256 of the bytes, hex.
+        blob_key: Where they are stored; of this upload alone.
         file_name: As it was uploaded.
     """
 
-    id: PackageId
     key: str
     blob_key: str
     file_name: str
     size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Package(Archive):
+    """An archive that was uploaded for a version."""
+
+    id: PackageId
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +186,7 @@ class Deployment:
     """A version as the engine sees it: how to run it and what to check.
 
     Args:
+        changed_at: Of the version; the later of two readings counts.
         package: The upload that is served; None while there is none.
         language: For which the served package was built.
         environment: Declared variables, merged over project, model and version.
@@ -196,6 +203,7 @@ class Deployment:
     input: Signature
     output: Signature
     settings: VersionSettings
+    changed_at: datetime
     package: Package | None
     language: str
     environment: Mapping[str, str] = field(default_factory=dict)

@@ -95,10 +95,19 @@ def fit_result(signature: Signature, text: bytes) -> tuple[bytes | None, str | N
     return _encode({field.name: value[field.name] for field in signature.fields}), None
 
 
-def blob_references(signature: Signature, value: Any) -> list[UUID]:
-    """The blobs that checked request data refers to."""
-    names = [field.name for field in signature.fields if field.type is FieldType.BLOB]
-    return [UUID(value[name]) for name in names]
+def check_input(signature: Signature, text: bytes) -> None:
+    """Refuse request data that does not fit the input of a model.
+
+    Args:
+        signature: The input of the model.
+        text: The request data as JSON text.
+
+    Raises:
+        QuadratError: invalid.
+    """
+    problem = problem_with(signature, decode_json(text))
+    if problem is not None:
+        raise QuadratError(ErrorKind.INVALID, problem)
 
 
 def _problem_with_fields(signature: Signature, value: Mapping[str, Any]) -> str | None:

@@ -85,6 +85,7 @@ def _select(package_id: ColumnElement[Any], *conditions: ColumnElement[bool]) ->
             version.c.maximum_instances,
             version.c.maximum_idle_time_s,
             version.c.description,
+            version.c.updated_at,
             package.c.key,
             package.c.blob_key,
             package.c.file_name,
@@ -108,7 +109,7 @@ async def _to_deployments(tx: AsyncConnection, rows: Sequence[Sequence[Any]]) ->
 def _to_deployment(row: Sequence[Any], taken: tuple[Any, ...], given: tuple[Any, ...]) -> Deployment:
     project_id, project_name, _, model_uuid, model_name, input_kind, output_kind = row[:7]
     version_id, version_uuid, version_name, status, language = row[7:12]
-    *uploaded, package_id = row[18:]
+    changed_at, key, blob_key, file_name, size_bytes, package_id = row[18:]
     return Deployment(
         ProjectId(project_id),
         project_name,
@@ -121,6 +122,7 @@ def _to_deployment(row: Sequence[Any], taken: tuple[Any, ...], given: tuple[Any,
         Signature(DataKind(input_kind), taken),
         Signature(DataKind(output_kind), given),
         VersionSettings(*row[12:18]),
-        None if package_id is None else Package(PackageId(package_id), *uploaded),
+        changed_at,
+        None if package_id is None else Package(key, blob_key, file_name, size_bytes, PackageId(package_id)),
         language,
     )

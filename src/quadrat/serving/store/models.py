@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import Select, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.base.ids import new_uuid
@@ -66,17 +67,17 @@ async def list_models(
     return await _load(tx, [row._tuple() for row in await tx.execute(query)])
 
 
-async def is_name_taken(tx: AsyncConnection, project_id: ProjectId, name: str) -> bool:
-    """Whether a model of the project has this name."""
-    query = select(model.c.id).where(model.c.project_id == project_id, model.c.name == name)
-    return (await tx.execute(query)).scalar_one_or_none() is not None
-
-
-async def update_model(tx: AsyncConnection, model_id: ModelId, name: str, description: str) -> None:
-    """Set what may change of a model."""
-    await tx.execute(
+async def update_model(tx: AsyncConnection, model_id: ModelId, name: str, description: str) -> bool:
+    """Set what may change of a model; False when the name is taken."""
+    statement = (
         update(model).where(model.c.id == model_id).values(name=name, description=description, updated_at=func.now())
     )
+    try:
+        async with tx.begin_nested():
+            await tx.execute(statement)
+    except IntegrityError:
+        return False
+    return True
 
 
 async def delete_model(tx: AsyncConnection, model_id: ModelId) -> None:

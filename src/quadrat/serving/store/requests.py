@@ -122,11 +122,11 @@ async def claim(
     return sorted(claimed, key=lambda item: item.id)
 
 
-async def renew(tx: AsyncConnection, owner: UUID, lease: timedelta) -> set[UUID]:
-    """Prolong every lease of an engine; returns the requests that it still holds."""
+async def renew(tx: AsyncConnection, owner: UUID, ids: Collection[UUID], lease: timedelta) -> set[UUID]:
+    """Prolong the leases of requests; returns those that the engine still holds."""
     statement = (
         update(request)
-        .where(request.c.lease_owner == owner, request.c.state == RequestState.PROCESSING)
+        .where(request.c.id.in_(ids), request.c.lease_owner == owner, request.c.state == RequestState.PROCESSING)
         .values(lease_expires_at=func.now() + lease)
         .returning(request.c.id)
     )

@@ -5,11 +5,21 @@ from typing import Any
 
 from sqlalchemy import Select, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.base.ids import new_uuid
 from quadrat.serving.tables import package, version
-from quadrat.serving.types import ModelId, Package, PackageId, Version, VersionId, VersionSettings, VersionStatus
+from quadrat.serving.types import (
+    Archive,
+    ModelId,
+    Package,
+    PackageId,
+    Version,
+    VersionId,
+    VersionSettings,
+    VersionStatus,
+)
 
 _SETTINGS = (
     version.c.language,
@@ -49,19 +59,19 @@ async def list_versions(tx: AsyncConnection, model_id: ModelId) -> Sequence[Vers
     return [_to_version(row._tuple()) for row in await tx.execute(query)]
 
 
-async def is_name_taken(tx: AsyncConnection, model_id: ModelId, name: str) -> bool:
-    """Whether a version of the model has this name."""
-    query = select(version.c.id).where(version.c.model_id == model_id, version.c.name == name)
-    return (await tx.execute(query)).scalar_one_or_none() is not None
-
-
-async def update_version(tx: AsyncConnection, version_id: VersionId, name: str, settings: VersionSettings) -> None:
-    """Set what a user may change of a version."""
-    await tx.execute(
+async def update_version(tx: AsyncConnection, version_id: VersionId, name: str, settings: VersionSettings) -> bool:
+    """Set what a user may change of a version; False when the name is taken."""
+    statement = (
         update(version)
         .where(version.c.id == version_id)
-        .values(name=name, updated_at=func.now(), **_columns_of(settings))
+        .values(name=name, updated_at=func.clock_timestamp(), **_columns_of(settings))
     )
+    try:
+        async with tx.begin_nested():
+            await tx.execute(statement)
+    except IntegrityError:
+        return False
+    return True
 
 
 async def delete_version(tx: AsyncConnection, version_id: VersionId) -> None:
@@ -69,16 +79,16 @@ async def delete_version(tx: AsyncConnection, version_id: VersionId) -> None:
     await tx.execute(delete(version).where(version.c.id == version_id))
 
 
-async def insert_package(tx: AsyncConnection, version_id: VersionId, made: Package) -> PackageId:
-    """Note an upload whose bytes are stored; its `id` is chosen here."""
+async def insert_package(tx: AsyncConnection, version_id: VersionId, archive: Archive) -> PackageId:
+    """Note an upload for a version."""
     statement = (
         pg_insert(package)
         .values(
             version_id=version_id,
-            key=made.key,
-            blob_key=made.blob_key,
-            file_name=made.file_name,
-            size_bytes=made.size_bytes,
+            key=archive.key,
+            blob_key=archive.blob_key,
+            file_name=archive.file_name,
+            size_bytes=archive.size_bytes,
         )
         .returning(package.c.id)
     )
@@ -90,7 +100,7 @@ async def set_uploaded(tx: AsyncConnection, version_id: VersionId, package_id: P
     await tx.execute(
         update(version)
         .where(version.c.id == version_id)
-        .values(package_id=package_id, file_updated_at=func.now(), updated_at=func.now())
+        .values(package_id=package_id, file_updated_at=func.clock_timestamp(), updated_at=func.clock_timestamp())
     )
 
 
@@ -99,7 +109,7 @@ async def begin_build(tx: AsyncConnection, version_id: VersionId, status: Versio
     statement = (
         update(version)
         .where(version.c.id == version_id)
-        .values(build=version.c.build + 1, status=status, error_message="", updated_at=func.now())
+        .values(build=version.c.build + 1, status=status, error_message="", updated_at=func.clock_timestamp())
         .returning(version.c.build)
     )
     return (await tx.execute(statement)).scalar_one()
@@ -117,7 +127,7 @@ async def set_status(tx: AsyncConnection, version_id: VersionId, status: Version
     await tx.execute(
         update(version)
         .where(version.c.id == version_id)
-        .values(status=status, error_message=error_message, updated_at=func.now())
+        .values(status=status, error_message=error_message, updated_at=func.clock_timestamp())
     )
 
 
@@ -126,20 +136,20 @@ async def set_serving(tx: AsyncConnection, version_id: VersionId, package_id: Pa
     await tx.execute(
         update(version)
         .where(version.c.id == version_id)
-        .values(serving_package_id=package_id, serving_language=language)
+        .values(serving_package_id=package_id, serving_language=language, updated_at=func.clock_timestamp())
     )
 
 
 async def find_package(tx: AsyncConnection, package_id: PackageId) -> Package | None:
     """An upload by its id."""
-    query = select(package.c.id, package.c.key, package.c.blob_key, package.c.file_name, package.c.size_bytes).where(
+    query = select(package.c.key, package.c.blob_key, package.c.file_name, package.c.size_bytes, package.c.id).where(
         package.c.id == package_id
     )
     row = (await tx.execute(query)).one_or_none()
     if row is None:
         return None
-    id_, key, blob_key, file_name, size_bytes = row
-    return Package(PackageId(id_), key, blob_key, file_name, size_bytes)
+    key, blob_key, file_name, size_bytes, id_ = row
+    return Package(key, blob_key, file_name, size_bytes, PackageId(id_))
 
 
 async def list_unused_packages(tx: AsyncConnection, limit: int) -> Sequence[tuple[PackageId, str]]:

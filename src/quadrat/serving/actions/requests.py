@@ -1,0 +1,106 @@
+"""Batch requests, as their owner sees them. The engine works on them."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from quadrat.base.ids import new_uuid
+from quadrat.errors import ErrorKind, QuadratError
+from quadrat.identity.types import Caller
+from quadrat.serving.actions.access import VersionPath, open_version
+from quadrat.serving.rules.values import check_input
+from quadrat.serving.rules.versions import refuse_unless_available
+from quadrat.serving.signals import announce_deleted_requests, announce_requests
+from quadrat.serving.store import requests as store
+from quadrat.serving.types import BatchRequest, BatchRequestSummary, RequestState
+
+MAX_ITEMS = 250
+
+
+async def create_requests(
+    tx: AsyncConnection, caller: Caller, path: VersionPath, items: Sequence[bytes]
+) -> tuple[list[UUID], datetime]:
+    """Accept requests, all or none.
+
+    Args:
+        tx: The transaction.
+        caller: Who asks.
+        path: The version.
+        items: The request data of each, as JSON text.
+
+    Returns:
+        Their ids in the order of the items, and the time of their creation.
+
+    Raises:
+        QuadratError: not_found, forbidden; wrong_state before the version is available; invalid.
+    """
+    _, model, version = await open_version(tx, caller, path, "models.versions.requests.create")
+    refuse_unless_available(version.status)
+    if not 1 <= len(items) <= MAX_ITEMS:
+        raise QuadratError(ErrorKind.INVALID, f"One call takes 1 to {MAX_ITEMS} requests, not {len(items)}.")
+    for item in items:
+        check_input(model.input, item)
+    # Ids sort by time, but only between milliseconds.
+    ids = sorted(new_uuid() for _ in items)
+    created_at = await store.insert_requests(tx, version.id, dict(zip(ids, items, strict=True)))
+    await announce_requests(tx, version.id)
+    return ids, created_at
+
+
+async def get_requests(
+    tx: AsyncConnection, caller: Caller, path: VersionPath, ids: Collection[UUID]
+) -> Sequence[BatchRequest]:
+    """All of these requests, in the order of the ids; each once.
+
+    Raises:
+        QuadratError: forbidden; invalid when there are too many; not_found when one of them does not exist.
+    """
+    _, _, version = await open_version(tx, caller, path, "models.versions.requests.get")
+    _refuse_too_many(ids)
+    found = {item.id: item for item in await store.list_requests(tx, version.id, ids)}
+    _refuse_missing(ids, found)
+    return [found[id_] for id_ in dict.fromkeys(ids)]
+
+
+async def list_requests(
+    tx: AsyncConnection,
+    caller: Caller,
+    path: VersionPath,
+    states: Collection[RequestState],
+    page: tuple[int, int],
+    *,
+    newest_first: bool,
+) -> Sequence[BatchRequestSummary]:
+    """The batch requests of a version in these states, in order of creation; `page` is (offset, limit).
+
+    Raises:
+        QuadratError: not_found, forbidden.
+    """
+    _, _, version = await open_version(tx, caller, path, "models.versions.requests.list")
+    return await store.page_requests(tx, version.id, states, page, newest_first=newest_first)
+
+
+async def delete_requests(tx: AsyncConnection, caller: Caller, path: VersionPath, ids: Collection[UUID]) -> None:
+    """Remove all of these requests or none. What waits or runs for them is cancelled.
+
+    Raises:
+        QuadratError: forbidden; invalid when there are too many; not_found when one of them does not exist.
+    """
+    _, _, version = await open_version(tx, caller, path, "models.versions.requests.delete")
+    _refuse_too_many(ids)
+    _refuse_missing(ids, await store.lock_requests(tx, version.id, ids))
+    await store.delete_requests(tx, ids)
+    await announce_deleted_requests(tx, version.id)
+
+
+def _refuse_too_many(ids: Collection[UUID]) -> None:
+    if len(ids) > MAX_ITEMS:
+        raise QuadratError(ErrorKind.INVALID, f"One call takes at most {MAX_ITEMS} ids, not {len(ids)}.")
+
+
+def _refuse_missing(ids: Collection[UUID], found: Collection[UUID]) -> None:
+    missing = next((id_ for id_ in ids if id_ not in found), None)
+    if missing is not None:
+        raise QuadratError(ErrorKind.NOT_FOUND, f"Request {missing} does not exist for this version.")

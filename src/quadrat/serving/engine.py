@@ -1,0 +1,242 @@
+"""Runs requests on this machine: direct ones for those who wait, batch ones from the database."""
+
+import asyncio
+import os
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import structlog
+
+from quadrat.base.ids import new_uuid
+from quadrat.db.engine import Database
+from quadrat.db.notify import Listener
+from quadrat.identity.types import ProjectId
+from quadrat.runner.base import Instance, InstanceLostError, Reply, RequestTimeoutError, Runner
+from quadrat.serving.actions.access import no_version
+from quadrat.serving.batch import BatchDispatcher, BatchTiming
+from quadrat.serving.directory import Directory
+from quadrat.serving.launch import Launcher
+from quadrat.serving.logbook import LogBook
+from quadrat.serving.pool import Pool, PoolClosedError, PoolTiming, StartFailedError
+from quadrat.serving.rules.values import check_input, fit_result
+from quadrat.serving.rules.versions import is_available, refuse_unless_available
+from quadrat.serving.signals import REQUESTS, VERSIONS
+from quadrat.serving.store import deployments as store
+from quadrat.serving.types import Answer, Deployment, VersionId
+from quadrat.storage.blobs import BlobStore
+
+_log = structlog.get_logger(__name__)
+_RETRY_S = 1.0
+_BATCH_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class EngineTiming:
+    """The engine's patience.
+
+    Args:
+        batch_request_s: Longest run of one batch request.
+        pool: Of the pools.
+        batch: Of the batch dispatcher.
+    """
+
+    batch_request_s: float = 4 * 3600.0
+    pool: PoolTiming = field(default_factory=PoolTiming)
+    batch: BatchTiming = field(default_factory=BatchTiming)
+
+
+class ServingEngine:
+    """Owns the instances of this machine. One per web process.
+
+    Args:
+        db: The database.
+        listener: Hears of changed versions and new requests; not started yet.
+        blobs: Where packages are stored.
+        runner: Where instances run; closed by its owner.
+        instance_start_timeout_s: Longest time for a model to load.
+        timing: See `EngineTiming`.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        listener: Listener,
+        blobs: BlobStore,
+        runner: Runner,
+        *,
+        instance_start_timeout_s: float = 300.0,
+        timing: EngineTiming | None = None,
+    ) -> None:
+        self._db = db
+        self._timing = timing or EngineTiming()
+        self._launcher = Launcher(runner, blobs, instance_start_timeout_s)
+        self._logbook = LogBook(db)
+        self.directory = Directory(db, listener)
+        self._batch = BatchDispatcher(db, self._find_pool, self._run_batch_request, self._timing.batch)
+        self._pools: dict[VersionId, Pool] = {}
+        self._starts = asyncio.Semaphore(max(2, os.cpu_count() or 1))
+        self._changed = asyncio.Event()
+        self._caretaker: asyncio.Task[None] | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+        self._stopping = False
+        listener.subscribe(VERSIONS, self._on_version, on_reset=self._on_reset)
+        listener.subscribe(REQUESTS, self._batch.on_requests)
+
+    async def start(self) -> None:
+        """Begin to work: what the database holds from an earlier life goes on."""
+        self._logbook.start()
+        self._changed.set()
+        self._caretaker = asyncio.create_task(self._follow_changes(), name="serving-caretaker")
+        self._batch.start()
+
+    async def stop(self) -> None:
+        """Finish what runs within the grace, give unfinished batch requests back, stop every instance."""
+        self._stopping = True
+        for pool in self._pools.values():
+            pool.refuse_waiting()
+        await self._batch.stop()
+        if self._caretaker is not None:
+            self._caretaker.cancel()
+            await asyncio.gather(self._caretaker, return_exceptions=True)
+        await asyncio.gather(*(pool.close() for pool in self._pools.values()), *self._closing)
+        await self._logbook.stop()
+
+    async def deployment(self, project_id: ProjectId, model: str, version: str) -> Deployment:
+        """The version at a path; from memory once it is available.
+
+        Raises:
+            QuadratError: not_found.
+        """
+        found = await self.directory.find(project_id, model, version)
+        if found is None:
+            raise no_version(version)
+        return found
+
+    async def run(self, deployment: Deployment, data: bytes, timeout_s: float) -> tuple[UUID, Answer]:
+        """Run a direct request. It leaves nothing but log lines.
+
+        Args:
+            deployment: From `deployment`.
+            data: The request data as JSON text.
+            timeout_s: For everything, a cold start included.
+
+        Returns:
+            The request's id, and what the model said or why it said nothing.
+
+        Raises:
+            QuadratError: wrong_state before the version is available; invalid when the data does not fit.
+        """
+        refuse_unless_available(deployment.status)
+        check_input(deployment.input, data)
+        request_id = new_uuid()
+        try:
+            reply = await self._pool_of(deployment).run(request_id, data, timeout_s)
+        except RequestTimeoutError:
+            return request_id, self._too_slow(deployment, request_id, timeout_s)
+        except (InstanceLostError, StartFailedError) as error:
+            return request_id, failed(str(error))
+        except PoolClosedError:
+            return request_id, failed("The version was deleted or the server stopped before the request was run.")
+        return request_id, to_answer(deployment, reply)
+
+    # Instances.
+
+    def _pool_of(self, deployment: Deployment) -> Pool:
+        pool = self._pools.get(deployment.version_id)
+        if pool is None:
+            if self._stopping:
+                raise PoolClosedError
+            pool = Pool(deployment, self._start_instance, self._logbook.say, self._timing.pool)
+            self._pools[deployment.version_id] = pool
+        elif deployment.changed_at > pool.deployment.changed_at:
+            pool.update(deployment)
+        return pool
+
+    async def _find_pool(self, version_id: VersionId) -> Pool | None:
+        deployment = await self.directory.find_by_id(version_id)
+        if deployment is None or not is_available(deployment.status):
+            return None
+        return self._pool_of(deployment)
+
+    async def _start_instance(self, deployment: Deployment) -> Instance:
+        assert deployment.package is not None  # noqa: S101 - it is available
+        log = self._logbook.sink(deployment)
+        async with self._starts:
+            prepared = await self._launcher.prepare(deployment.package, deployment.language, log)
+            return await self._launcher.start(deployment, prepared, log)
+
+    # Batch requests.
+
+    async def _run_batch_request(self, pool: Pool, request_id: UUID, data: bytes) -> Answer:
+        deployment, timeout_s = pool.deployment, self._timing.batch_request_s
+        message = ""
+        for _ in range(_BATCH_ATTEMPTS):
+            try:
+                reply = await pool.run(request_id, data, timeout_s, batch=True)
+            except RequestTimeoutError:
+                return self._too_slow(deployment, request_id, timeout_s)
+            except (InstanceLostError, StartFailedError) as error:
+                message = str(error)
+                self._logbook.say(deployment, f"The request did not end: {message}", request_id=request_id)
+            else:
+                return to_answer(deployment, reply)
+        return failed(message)
+
+    def _too_slow(self, deployment: Deployment, request_id: UUID, timeout_s: float) -> Answer:
+        message = f"The request took longer than {timeout_s:g} seconds."
+        self._logbook.say(deployment, message, request_id=request_id)
+        return failed(message)
+
+    # Changes.
+
+    def _on_version(self, payload: str) -> None:
+        self._changed.set()
+        if payload:
+            self._batch.on_version(VersionId(int(payload)))
+
+    def _on_reset(self) -> None:
+        self._changed.set()
+        self._batch.on_reset()
+
+    async def _follow_changes(self) -> None:
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            try:
+                await self._refresh_pools()
+            except Exception:  # noqa: BLE001 - pools must go on following the database whatever it was
+                _log.exception("engine.refresh_failed")
+                self._changed.set()
+                await asyncio.sleep(_RETRY_S)
+
+    async def _refresh_pools(self) -> None:
+        known = list(self._pools)
+        async with self._db.begin() as tx:
+            found = {item.version_id: item for item in await store.list_deployments(tx, known)}
+            always_running = await store.list_always_running(tx)
+        for version_id in known:
+            deployment = found.get(version_id)
+            if deployment is None or not is_available(deployment.status):
+                self._close(self._pools.pop(version_id))
+            else:
+                self._pools[version_id].update(deployment)
+        for deployment in always_running:
+            self._pool_of(deployment).update(deployment)
+
+    def _close(self, pool: Pool) -> None:
+        task = asyncio.create_task(pool.close())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+
+def failed(message: str) -> Answer:
+    """The answer to a request that did not succeed."""
+    return Answer(success=False, result=None, error_message=message.replace("\0", "") or "The request failed.")
+
+
+def to_answer(deployment: Deployment, reply: Reply) -> Answer:
+    """What the model said, if it is what the model declares."""
+    if not reply.success:
+        return failed(reply.error_message or "")
+    result, problem = fit_result(deployment.output, reply.result)
+    return failed(problem) if problem is not None else Answer(success=True, result=result, error_message=None)

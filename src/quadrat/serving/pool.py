@@ -1,0 +1,400 @@
+"""The instances of one version on this machine, and the queue in front of them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from quadrat.errors import QuadratError
+from quadrat.runner.base import BuildError, Instance, InstanceLostError, Reply, RequestTimeoutError
+from quadrat.serving.types import Deployment
+from quadrat.serving.waiting import WaitingLine
+
+_log = structlog.get_logger(__name__)
+
+StartInstance = Callable[[Deployment], Awaitable[Instance]]
+Say = Callable[[Deployment, str], None]
+
+_LONGEST_BACK_OFF_S = 30.0
+# A queue inside of the instance saves the hand-over between very short requests; before longer ones it would only
+# take away the choice of the instance.
+_SHORT_NS = 2_000_000
+_DEPTH = 8
+_SMOOTHING = 0.1
+
+
+class StartFailedError(Exception):
+    """No instance could be started; the message is for the author of the model."""
+
+
+class PoolClosedError(Exception):
+    """The version was deleted, or this server stops."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolTiming:
+    """When a pool grows and shrinks.
+
+    Args:
+        patience_s: A request waits this long for an instance that is busy before another one is started.
+        back_off_s: First pause before a model that keeps crashing or failing to start is started again.
+        stop_grace_s: How long an instance may take to end by itself.
+    """
+
+    patience_s: float = 0.1
+    back_off_s: float = 1.0
+    stop_grace_s: float = 5.0
+
+
+class _Member:
+    """One running instance."""
+
+    __slots__ = ("expected_end", "flying", "idle_since", "instance", "recipe")
+
+    def __init__(self, instance: Instance, recipe: object, now: float) -> None:
+        self.instance = instance
+        self.recipe = recipe
+        # Requests on their way to it, the one that it works on first.
+        self.flying: dict[int, None] = {}
+        self.idle_since = now
+        self.expected_end = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Seat:
+    """A place on an instance, taken until it is left."""
+
+    member: _Member
+    number: int
+
+
+class Pool:
+    """Runs requests of one version. Direct requests go before batch requests.
+
+    Args:
+        deployment: The version.
+        start_instance: Starts one more instance.
+        say: Writes a line into the version's log.
+        timing: See `PoolTiming`.
+    """
+
+    def __init__(
+        self, deployment: Deployment, start_instance: StartInstance, say: Say, timing: PoolTiming | None = None
+    ) -> None:
+        self.deployment = deployment
+        self._start_instance = start_instance
+        self._say = say
+        self._timing = timing or PoolTiming()
+        self._loop = asyncio.get_running_loop()
+        self._members: list[_Member] = []
+        self._starts: set[asyncio.Task[None]] = set()
+        self._line: WaitingLine[_Seat] = WaitingLine()
+        self._recipe = recipe_of(deployment)
+        self._number = 0
+        self._mean_ns = float(_SHORT_NS)
+        self._failures = 0
+        self._not_before = 0.0
+        self._growth: asyncio.TimerHandle | None = None
+        self._sweep: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    @property
+    def instances(self) -> int:
+        """How many run, old ones that are being replaced included."""
+        return len(self._members)
+
+    @property
+    def depth(self) -> int:
+        """Requests that one instance is given at a time."""
+        return _DEPTH if self._mean_ns < _SHORT_NS else 1
+
+    async def run(self, request_id: UUID, data: bytes, timeout_s: float, *, batch: bool = False) -> Reply:
+        """Run one request on an instance, started for it when there is none.
+
+        Args:
+            request_id: Marks its log lines.
+            data: Checked request data as JSON text.
+            timeout_s: Of a direct request from now on, its waiting included; of a batch request from its start on.
+            batch: Waits behind direct requests, as long as it takes.
+
+        Raises:
+            RequestTimeoutError: Too late.
+            InstanceLostError: The process ended while the model worked on it.
+            StartFailedError: The model cannot be started.
+            PoolClosedError: The version is gone.
+        """
+        deadline = self._loop.time() + timeout_s
+        while True:
+            seat = self._take_seat(batch) or await self._wait(None if batch else deadline, batch)
+            remaining = timeout_s if batch else deadline - self._loop.time()
+            try:
+                return await self._send(seat, request_id, data, remaining)
+            except InstanceLostError as error:
+                if error.began:
+                    raise
+
+    def update(self, deployment: Deployment) -> None:
+        """Take over new settings; instances of another build or another memory are replaced as they become free."""
+        if deployment.changed_at < self.deployment.changed_at:
+            return
+        self.deployment = deployment
+        recipe = recipe_of(deployment)
+        if recipe != self._recipe:
+            self._recipe = recipe
+            self._failures, self._not_before = 0, 0.0
+            for member in list(self._members):
+                if not member.flying:
+                    self._end(member)
+        self._scale()
+        self._shrink()
+
+    def refuse_waiting(self) -> None:
+        """Send away what has not begun, and take in nothing new."""
+        self._closed = True
+        self._line.fail(PoolClosedError())
+
+    async def close(self) -> None:
+        """Stop every instance; what still runs on them is lost."""
+        self.refuse_waiting()
+        for timer in (self._growth, self._sweep):
+            if timer is not None:
+                timer.cancel()
+        for start in self._starts:
+            start.cancel()
+        await asyncio.gather(*self._starts, return_exceptions=True)
+        for member in list(self._members):
+            self._end(member)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # A request's way.
+
+    def _take_seat(self, batch: bool) -> _Seat | None:
+        """A place right now, unless others wait already."""
+        if self._closed:
+            raise PoolClosedError
+        if self._line.is_before(batch=batch):
+            return None
+        member = self._free_member()
+        return None if member is None else self._seat_on(member)
+
+    def _free_member(self) -> _Member | None:
+        depth = self.depth
+        best = None
+        for member in self._members:
+            load = len(member.flying)
+            if load < depth and self._is_current(member):
+                if load == 0:
+                    return member
+                if best is None or load < len(best.flying):
+                    best = member
+        return best
+
+    def _is_current(self, member: _Member) -> bool:
+        """Whether it may be given requests."""
+        return not member.expected_end and member.instance.alive and member.recipe == self._recipe
+
+    def _seat_on(self, member: _Member) -> _Seat:
+        self._number = number = self._number + 1
+        member.flying[number] = None
+        return _Seat(member, number)
+
+    async def _wait(self, deadline: float | None, batch: bool) -> _Seat:
+        waiter = self._line.join(batch=batch)
+        timer = None if deadline is None else self._loop.call_at(deadline, _too_late, waiter)
+        # Those before may have given up.
+        self._serve_waiting()
+        self._scale()
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+                self._leave(waiter.result())
+            raise
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+    async def _send(self, seat: _Seat, request_id: UUID, data: bytes, timeout_s: float) -> Reply:
+        member, number = seat.member, seat.number
+        # Seats may have been given in another order than their owners come to send.
+        del member.flying[number]
+        member.flying[number] = None
+        try:
+            reply = await member.instance.send(str(request_id), data, timeout_s)
+        except RequestTimeoutError:
+            # The runner has killed the instance if the model had begun.
+            if not member.instance.alive:
+                member.expected_end = True
+            raise
+        except asyncio.CancelledError:
+            if _is_first(seat):
+                # Nobody waits for what the model is doing now. The requests behind it go to another instance.
+                self._end(member, grace_s=0)
+            raise
+        finally:
+            self._leave(seat)
+        self._failures = 0
+        self._mean_ns += (reply.duration_ns - self._mean_ns) * _SMOOTHING
+        return reply
+
+    def _leave(self, seat: _Seat) -> None:
+        member = seat.member
+        del member.flying[seat.number]
+        self._serve_waiting()
+        if member.flying:
+            return
+        if self._closed or member.recipe != self._recipe:
+            self._end(member)
+            return
+        member.idle_since = self._loop.time()
+        if self._sweep is None:
+            self._shrink()
+
+    def _serve_waiting(self) -> None:
+        while (waiter := self._line.next()) is not None:
+            member = self._free_member()
+            if member is None:
+                return
+            waiter.set_result(self._seat_on(member))
+
+    # Growing and shrinking.
+
+    def _scale(self) -> None:
+        """Start an instance if there is none for those who wait; for more than one, wait a little first."""
+        if self._closed:
+            return
+        settings = self.deployment.settings
+        running = self._current()
+        if running < settings.minimum_instances or (running == 0 and len(self._line)):
+            self._start()
+        elif self._growth is None and running < settings.maximum_instances and len(self._line):
+            self._growth = self._loop.call_later(self._timing.patience_s, self._grow)
+
+    def _grow(self) -> None:
+        self._growth = None
+        self._serve_waiting()
+        if self._closed or self._current() >= self.deployment.settings.maximum_instances:
+            return
+        if len(self._line) > len(self._starts):
+            self._start()
+            self._scale()
+
+    def _current(self) -> int:
+        return len(self._starts) + sum(map(self._is_current, self._members))
+
+    def _start(self) -> None:
+        pause_s = self._not_before - self._loop.time()
+        if pause_s > 0:
+            if self._growth is None:
+                self._growth = self._loop.call_later(pause_s, self._resume)
+            return
+        task = self._loop.create_task(self._start_one(self.deployment))
+        self._starts.add(task)
+        task.add_done_callback(self._on_start_ended)
+
+    def _resume(self) -> None:
+        self._growth = None
+        self._scale()
+
+    async def _start_one(self, deployment: Deployment) -> None:
+        try:
+            instance = await self._start_instance(deployment)
+        except (BuildError, QuadratError) as error:
+            self._on_start_failed(deployment, error.message)
+        except Exception:  # noqa: BLE001 - those who wait must hear of it whatever it was
+            _log.exception("instance.start_failed", version_id=deployment.version_id)
+            self._on_start_failed(deployment, "The model could not be started because of an error of the server.")
+        else:
+            self._on_started(deployment, instance)
+
+    def _on_start_ended(self, task: asyncio.Task[None]) -> None:
+        self._starts.discard(task)
+        if not self._closed:
+            self._scale()
+
+    def _on_started(self, deployment: Deployment, instance: Instance) -> None:
+        member = _Member(instance, recipe_of(deployment), self._loop.time())
+        self._members.append(member)
+        self._keep(self._watch(member))
+        self._say(deployment, f"Instance {instance.id} is running.")
+        if self._closed or member.recipe != self._recipe:
+            self._end(member)
+            return
+        self._serve_waiting()
+        self._shrink()
+
+    def _on_start_failed(self, deployment: Deployment, message: str) -> None:
+        self._back_off()
+        self._say(deployment, f"An instance could not be started: {message}")
+        if len(self._starts) == 1 and self._current() == 1:  # this one, and nothing else to hope for
+            self._line.fail(StartFailedError(message))
+
+    def _back_off(self) -> None:
+        self._failures += 1
+        # The first crash may be the fault of one request; only a second one in a row tells of the model.
+        if self._failures > 1:
+            pause_s = min(_LONGEST_BACK_OFF_S, self._timing.back_off_s * 2 ** (self._failures - 2))
+            self._not_before = self._loop.time() + pause_s
+
+    async def _watch(self, member: _Member) -> None:
+        reason = await member.instance.wait_closed()
+        self._members.remove(member)
+        self._say(self.deployment, f"Instance {member.instance.id} has ended: {reason}")
+        if not member.expected_end:
+            _log.warning("instance.lost", version_id=self.deployment.version_id, reason=reason)
+            self._back_off()
+        self._scale()
+
+    def _end(self, member: _Member, grace_s: float | None = None) -> None:
+        if member.expected_end:
+            return
+        member.expected_end = True
+        self._keep(member.instance.stop(self._timing.stop_grace_s if grace_s is None else grace_s))
+
+    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _shrink(self) -> None:
+        """Stop instances that have been idle too long, and look again when the next one will have been."""
+        if self._sweep is not None:
+            self._sweep.cancel()
+            self._sweep = None
+        if self._closed:
+            return
+        settings, now = self.deployment.settings, self._loop.time()
+        current = [member for member in self._members if self._is_current(member)]
+        idle = sorted((member for member in current if not member.flying), key=lambda member: member.idle_since)
+        too_many = len(current) - settings.maximum_instances
+        spare = max(0, len(current) - settings.minimum_instances)
+        for position, member in enumerate(idle[:spare]):
+            ends_at = member.idle_since + settings.maximum_idle_time_s
+            if ends_at > now and position >= too_many:
+                self._sweep = self._loop.call_at(ends_at, self._shrink)
+                return
+            self._end(member)
+
+
+def recipe_of(deployment: Deployment) -> object:
+    """What instances have to be replaced for when it changes."""
+    package = deployment.package
+    return (
+        None if package is None else package.key,
+        deployment.language,
+        deployment.settings.memory_allocation_mb,
+        deployment.environment,
+    )
+
+
+def _is_first(seat: _Seat) -> bool:
+    return next(iter(seat.member.flying)) == seat.number
+
+
+def _too_late(waiter: "asyncio.Future[_Seat]") -> None:
+    if not waiter.done():
+        waiter.set_exception(RequestTimeoutError("No instance became free in time."))

@@ -1,0 +1,32 @@
+"""What wakes the engines of all processes: sent in the transaction that changes something, released by its commit."""
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from quadrat.db.notify import notify
+from quadrat.serving.types import VersionId
+
+VERSIONS = "quadrat_serving_versions"
+"""Payload: the number of a version that changed or went, or nothing when any of them may have."""
+
+REQUESTS = "quadrat_serving_requests"
+"""Payload: the number of a version whose batch requests wait; with a minus sign when some were deleted."""
+
+
+async def announce_version(tx: AsyncConnection, version_id: VersionId) -> None:
+    """Call in every transaction that changes or deletes a version."""
+    await notify(tx, VERSIONS, str(version_id))
+
+
+async def announce_models(tx: AsyncConnection) -> None:
+    """Call in every transaction that changes or deletes a model or something else that many versions share."""
+    await notify(tx, VERSIONS)
+
+
+async def announce_requests(tx: AsyncConnection, version_id: VersionId) -> None:
+    """Call in every transaction that lets batch requests wait."""
+    await notify(tx, REQUESTS, str(version_id))
+
+
+async def announce_deleted_requests(tx: AsyncConnection, version_id: VersionId) -> None:
+    """Call in every transaction that deletes batch requests."""
+    await notify(tx, REQUESTS, str(-version_id))

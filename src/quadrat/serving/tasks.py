@@ -1,0 +1,165 @@
+"""Jobs of serving: building a version, and removing what nothing refers to any more."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Protocol
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from quadrat.base.clock import now
+from quadrat.db.engine import Database
+from quadrat.errors import ErrorKind, QuadratError
+from quadrat.jobs.registry import DEFAULT_ATTEMPTS, Handler, JobContext
+from quadrat.runner.base import BuildError, LogSink, Runner
+from quadrat.serving.actions.packages import BUILD, CLEAN, clean_later
+from quadrat.serving.launch import Launcher
+from quadrat.serving.logbook import LogBook
+from quadrat.serving.rules.versions import cut_error, on_build_failed, on_deploying
+from quadrat.serving.signals import announce_version
+from quadrat.serving.store import deployments as deployment_store
+from quadrat.serving.store import requests as request_store
+from quadrat.serving.store import versions as store
+from quadrat.serving.types import Build, VersionId, VersionStatus
+from quadrat.storage.blobs import BlobStore
+
+_log = structlog.get_logger(__name__)
+_RESULTS_KEPT = timedelta(days=28)
+_BLOCK = 1000
+
+
+class ServingResources(Protocol):
+    """What a worker process has to offer these jobs."""
+
+    @property
+    def blobs(self) -> BlobStore:
+        """Where packages are stored."""
+        ...
+
+    @property
+    def runner(self) -> Runner:
+        """Builds environments."""
+        ...
+
+    @property
+    def instance_start_timeout_s(self) -> float:
+        """Longest time for a model to load."""
+        ...
+
+
+class _SupersededError(Exception):
+    """Another upload came, or the version went: nobody wants this build any more."""
+
+
+async def build(context: JobContext[ServingResources], params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Build the newest package of a version and try one instance of it."""
+    version_id, number = VersionId(int(params["version_id"])), int(params["build"])
+    async with context.db.begin() as tx:
+        found = await deployment_store.find_build(tx, version_id, number)
+    if found is None:
+        return {"outcome": "superseded"}
+    logbook = LogBook(context.db)
+    logbook.start()
+    try:
+        return await _build(context, found, logbook)
+    except _SupersededError:
+        return {"outcome": "superseded"}
+    finally:
+        await logbook.stop()
+
+
+async def _build(context: JobContext[ServingResources], asked: Build, logbook: LogBook) -> Mapping[str, Any]:
+    try:
+        await _build_and_try(context, asked, logbook.sink(asked.deployment))
+    except BuildError as error:
+        logbook.say(asked.deployment, f"The build failed: {error.message}")
+        await _end(context.db, asked, error.message)
+        return {"outcome": "failed", "message": error.message}
+    except QuadratError as error:
+        if error.kind is ErrorKind.NOT_FOUND:  # the bytes of a superseded package are removed at any time
+            await _refuse_superseded(context.db, asked)
+        if error.kind is ErrorKind.UNAVAILABLE and context.job.attempt < DEFAULT_ATTEMPTS:
+            raise
+        await _end(context.db, asked, error.message)
+        return {"outcome": "failed", "message": error.message}
+    except _SupersededError:
+        raise
+    except Exception:
+        if context.job.attempt >= DEFAULT_ATTEMPTS:
+            await _end(context.db, asked, f"The build failed inside the server (job {context.job.id}).")
+        raise
+    logbook.say(asked.deployment, "The version is available.")
+    return {"outcome": "available"}
+
+
+async def _build_and_try(context: JobContext[ServingResources], asked: Build, log: LogSink) -> None:
+    resources = context.resources
+    launcher = Launcher(resources.runner, resources.blobs, resources.instance_start_timeout_s)
+    await context.progress(10, "Building")
+    prepared = await launcher.prepare(asked.package, asked.language, log)
+    async with context.db.begin() as tx:
+        await _move(tx, asked, on_deploying(await _status(tx, asked)))
+    await context.progress(60, "Deploying")
+    instance = await launcher.start(asked.deployment, prepared, log)
+    await instance.stop()
+    async with context.db.begin() as tx:
+        await _status(tx, asked)
+        await store.set_serving(tx, asked.version_id, asked.package.id, asked.language)
+        await _move(tx, asked, VersionStatus.AVAILABLE)
+        if asked.has_served:
+            await clean_later(tx)
+
+
+async def _end(db: Database, asked: Build, message: str) -> None:
+    async with db.begin() as tx:
+        await _move(tx, asked, on_build_failed(await _status(tx, asked)), message)
+
+
+async def _refuse_superseded(db: Database, asked: Build) -> None:
+    async with db.begin() as tx:
+        await _status(tx, asked)
+
+
+async def _status(tx: AsyncConnection, asked: Build) -> VersionStatus:
+    """The version's status, its row locked.
+
+    Raises:
+        _SupersededError: This build is not the newest any more.
+    """
+    status = await store.lock_status(tx, asked.version_id, asked.number)
+    if status is None:
+        raise _SupersededError
+    return status
+
+
+async def _move(tx: AsyncConnection, asked: Build, status: VersionStatus, message: str = "") -> None:
+    await store.set_status(tx, asked.version_id, status, cut_error(message))
+    await announce_version(tx, asked.version_id)
+
+
+async def clean(context: JobContext[ServingResources], _params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Remove packages that no version refers to, and results that have been kept long enough."""
+    packages = 0
+    while True:
+        async with context.db.begin() as tx:
+            unused = await store.list_unused_packages(tx, _BLOCK)
+        if not unused:
+            break
+        for package_id, blob_key in unused:
+            # The row goes last: a run that is cut off here finds it again.
+            await context.resources.blobs.delete(blob_key)
+            async with context.db.begin() as tx:
+                await store.delete_package(tx, package_id)
+        packages += len(unused)
+    requests = 0
+    while True:
+        async with context.db.begin() as tx:
+            removed = await request_store.delete_finished_before(tx, now() - _RESULTS_KEPT, _BLOCK)
+        requests += removed
+        if removed < _BLOCK:
+            break
+    _log.info("serving.cleaned", packages=packages, requests=requests)
+    return {"packages": packages, "requests": requests}
+
+
+HANDLERS = (Handler(BUILD, build), Handler(CLEAN, clean))
