@@ -1,13 +1,24 @@
 """`quadrat worker`: runs jobs; and the worker processes that `serve` keeps alive."""
 
 import asyncio
+import os
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 
 import structlog
 
+from quadrat.app import open_blobs, open_runner
+from quadrat.cli.house import HouseError, database_url, embedded, secret_key
+from quadrat.db.engine import Database
+from quadrat.jobs.registry import Registry
+from quadrat.jobs.worker import Worker, WorkerTiming
+from quadrat.runner.local import LocalRunner
+from quadrat.samples.tasks import HANDLERS as SAMPLE_HANDLERS
+from quadrat.serving.tasks import HANDLERS as SERVING_HANDLERS
 from quadrat.settings import Settings
+from quadrat.storage.blobs import BlobStore
 
 _log = structlog.get_logger(__name__)
 _RESTART_S = 1.0
@@ -68,3 +79,68 @@ class WorkerProcesses:
             if not self._stopping:
                 _log.error("worker.died", number=number, exit_code=code)
                 await asyncio.sleep(_RESTART_S)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerResources:
+    """What this process offers to the handlers of jobs.
+
+    Args:
+        blobs: The store.
+        runner: Builds environments and tries models.
+        instance_start_timeout_s: Longest time for a model to load.
+    """
+
+    blobs: BlobStore
+    runner: LocalRunner
+    instance_start_timeout_s: float
+
+
+def run(settings: Settings, *, stop_with_parent: bool) -> None:
+    """Run jobs until SIGINT or SIGTERM, or until standard input ends.
+
+    Raises:
+        HouseError: The embedded database does not run.
+    """
+    server = embedded(settings)
+    if server is not None and not server.is_running():
+        raise HouseError(
+            f"The database of {settings.data_dir.resolve()} does not run: start `quadrat serve` there first, "
+            "or set QUADRAT_DATABASE_URL."
+        )
+    asyncio.run(_work(settings, database_url(settings, server), stop_with_parent=stop_with_parent))
+
+
+async def _work(settings: Settings, url: str, *, stop_with_parent: bool) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    if stop_with_parent:
+        loop.add_reader(sys.stdin.fileno(), _on_stdin, stop)
+    db = Database(url, pool_size=settings.worker_concurrency * 2 + 2)
+    runner = open_runner(settings)
+    resources = WorkerResources(
+        blobs=open_blobs(settings, secret_key(settings)),
+        runner=runner,
+        instance_start_timeout_s=settings.instance_start_timeout_s,
+    )
+    worker = Worker(
+        db,
+        Registry([*SERVING_HANDLERS, *SAMPLE_HANDLERS]),
+        resources,
+        concurrency=settings.worker_concurrency,
+        timing=WorkerTiming(grace_s=settings.shutdown_grace_s),
+    )
+    try:
+        await worker.run(stop)
+    finally:
+        await runner.close()
+        await db.close()
+
+
+def _on_stdin(stop: asyncio.Event) -> None:
+    """Standard input is a pipe into which nobody writes: it can be read when the parent is gone."""
+    if not os.read(sys.stdin.fileno(), 1):
+        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+        stop.set()
