@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 
+from quadrat.base.slugs import is_slug
 from quadrat.db.engine import Database
 from quadrat.db.notify import Listener
 from quadrat.identity.types import ProjectId
@@ -57,6 +58,8 @@ class Directory:
         found = self._by_path.get(path)
         if found is not None:
             return found
+        if not (is_slug(model) and is_slug(version)):
+            return None
         generation = self._generation
         async with self._db.begin() as tx:
             found = await store.find_deployment(tx, project_id, model, version)

@@ -10,9 +10,10 @@ import structlog
 from quadrat.base.ids import new_uuid
 from quadrat.db.engine import Database
 from quadrat.db.notify import Listener
-from quadrat.identity.types import ProjectId
+from quadrat.identity.actions.access import require
+from quadrat.identity.types import Access, Caller, ObjectType, Target
 from quadrat.runner.base import Instance, InstanceLostError, Reply, RequestTimeoutError, Runner
-from quadrat.serving.actions.access import no_version
+from quadrat.serving.actions.access import VersionPath, no_version
 from quadrat.serving.batch import BatchDispatcher, BatchTiming
 from quadrat.serving.directory import Directory
 from quadrat.serving.launch import Launcher
@@ -101,22 +102,29 @@ class ServingEngine:
         await asyncio.gather(*(pool.close() for pool in self._pools.values()), *self._closing)
         await self._logbook.stop()
 
-    async def deployment(self, project_id: ProjectId, model: str, version: str) -> Deployment:
-        """The version at a path; from memory once it is available.
+    async def open(self, caller: Caller, access: Access, path: VersionPath) -> Deployment:
+        """The version that a direct request is for; from memory once it is available.
+
+        Args:
+            caller: Who asks.
+            access: To the path's project.
+            path: Where the version is.
 
         Raises:
-            QuadratError: not_found.
+            QuadratError: not_found; forbidden, whether or not there is such a version.
         """
-        found = await self.directory.find(project_id, model, version)
+        found = await self.directory.find(access.project.id, path.model, path.version)
+        target = None if found is None else Target(ObjectType.MODEL, found.model_uuid)
+        require(caller, access, "models.versions.requests.create", target)
         if found is None:
-            raise no_version(version)
+            raise no_version(path.version)
         return found
 
     async def run(self, deployment: Deployment, data: bytes, timeout_s: float) -> tuple[UUID, Answer]:
         """Run a direct request. It leaves nothing but log lines.
 
         Args:
-            deployment: From `deployment`.
+            deployment: From `open`.
             data: The request data as JSON text.
             timeout_s: For everything, a cold start included.
 

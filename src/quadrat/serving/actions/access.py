@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from quadrat.base.slugs import is_slug
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.identity.actions.access import ProjectRef, access_to, require
 from quadrat.identity.types import Caller, ObjectType, Project, Target
@@ -46,7 +47,8 @@ async def open_model(tx: AsyncConnection, caller: Caller, path: ModelPath, permi
         QuadratError: not_found; forbidden, whether or not there is such a model.
     """
     access = await access_to(tx, caller, path.project)
-    model = await model_store.find_model(tx, access.project.id, path.model)
+    # What is no name need not be looked for, and may hold what a text column cannot.
+    model = await model_store.find_model(tx, access.project.id, path.model) if is_slug(path.model) else None
     require(caller, access, permission, None if model is None else Target(ObjectType.MODEL, model.uuid))
     if model is None:
         raise no_model(path.model)
@@ -69,7 +71,9 @@ async def open_version(
         QuadratError: not_found; forbidden.
     """
     project, model = await open_model(tx, caller, ModelPath(path.project, path.model), permission)
-    version = await version_store.find_version(tx, model.id, path.version, lock=lock)
+    version = None
+    if is_slug(path.version):
+        version = await version_store.find_version(tx, model.id, path.version, lock=lock)
     if version is None:
         raise no_version(path.version)
     return project, model, version

@@ -1,0 +1,63 @@
+"""Wire models of direct and batch requests.
+
+They document the answers. `convert.requests` makes these as plain values, since request data and results travel as the
+JSON text that they came as.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from quadrat.serving.types import RequestState
+
+
+class RequestListQuery(BaseModel):
+    """Which batch requests to list, and in which direction of their creation."""
+
+    status: RequestState | None = None
+    success: bool | None = None
+    limit: Annotated[int, Field(ge=1, le=1000)] = 50
+    offset: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
+    sort: Literal["asc", "desc"] = "desc"
+
+
+class ModelRequestList(BaseModel):
+    """The outcome of a direct request; ``result`` is null without success, ``error_message`` with it."""
+
+    request_id: UUID
+    success: bool
+    result: Any
+    error_message: str | None
+
+
+class BatchModelRequestCreateResponse(BaseModel):
+    """A batch request that has been accepted."""
+
+    id: UUID
+    status: RequestState
+    time_created: datetime
+
+
+class BatchModelRequestListResponse(BaseModel):
+    """A batch request in a list; ``success`` is false until it has completed."""
+
+    id: UUID
+    status: RequestState
+    success: bool
+    time_created: datetime
+    time_last_updated: datetime
+
+
+class BatchModelRequestResultList(BaseModel):
+    """A batch request with its data; ``result`` is null unless it has completed."""
+
+    id: UUID
+    status: RequestState
+    success: bool
+    time_created: datetime
+    time_last_updated: datetime
+    request_data: Any
+    result: Any
+    error_message: str | None
