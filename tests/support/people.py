@@ -47,9 +47,11 @@ async def make_member(tx: AsyncConnection, admin: Caller, organization: Organiza
     return caller
 
 
-async def make_service_user(tx: AsyncConnection, admin: Caller, project: Project, role: str | None = None) -> Caller:
-    """A service user of the project, holding a role or none."""
+async def make_service_user(
+    tx: AsyncConnection, admin: Caller, project: Project, role: str | None = None
+) -> tuple[Caller, str]:
+    """A service user of the project, holding a role or none, and its token."""
     user, secret = await roles.create_service_user(tx, admin, project.name, "robot")
     if role is not None:
         await roles.assign_role(tx, admin, project.name, user.uuid, role)
-    return await authenticate(tx, secret)
+    return await authenticate(tx, secret), secret

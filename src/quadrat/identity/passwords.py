@@ -14,7 +14,7 @@ _threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="password")
 
 async def hash_password(password: str) -> str:
     """The hash to store, with its parameters and salt in it."""
-    return await asyncio.get_running_loop().run_in_executor(_threads, _hasher.hash, password)
+    return await asyncio.get_running_loop().run_in_executor(_threads, _hasher.hash, _encode(password))
 
 
 async def verify_password(stored: str | None, password: str) -> bool:
@@ -34,9 +34,14 @@ def needs_rehash(stored: str) -> bool:
 
 def _verify(stored: str | None, password: str) -> bool:
     try:
-        return _hasher.verify(_decoy() if stored is None else stored, password) and stored is not None
+        return _hasher.verify(_decoy() if stored is None else stored, _encode(password)) and stored is not None
     except (VerificationError, InvalidHashError):
         return False
+
+
+def _encode(password: str) -> bytes:
+    """JSON can hold halves of surrogate pairs, which plain UTF-8 refuses."""
+    return password.encode("utf-8", "surrogatepass")
 
 
 @cache

@@ -28,9 +28,10 @@ _LEVEL_ROLE = {
     MemberLevel.DEMO: PROJECT_VIEWER,
 }
 ADMIN_LEVELS = frozenset({MemberLevel.OWNER, MemberLevel.ADMIN})
-# No spaces, no control characters: the database refuses NUL, people the rest.
-_EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+\.[^@\s\x00-\x1f\x7f]+")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+# What the database refuses to store (NUL, halves of surrogate pairs) and what no name has (line breaks and the like).
+_UNPRINTABLE = r"\x00-\x1f\x7f\ud800-\udfff"
+_CONTROL = re.compile(f"[{_UNPRINTABLE}]")
+_EMAIL = re.compile(rf"[^@\s{_UNPRINTABLE}]+@[^@\s{_UNPRINTABLE}]+\.[^@\s{_UNPRINTABLE}]+")
 _TOKEN = re.compile(r"[0-9a-f]{40}")
 _MIN_PASSWORD = 8
 _MAX_PASSWORD = 128

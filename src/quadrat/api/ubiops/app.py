@@ -4,11 +4,11 @@ from fastapi import FastAPI
 
 from quadrat.api.docs import install_docs
 from quadrat.api.ubiops.errors import render
-from quadrat.api.ubiops.routes import status
+from quadrat.api.ubiops.routes import authorize, organizations, projects, status, user
 from quadrat.api.wire import install_errors, serve_both_slashes
 
 PREFIX = "/v2.1"
-_ROUTERS = (status.router,)
+_ROUTERS = (status.router, authorize.router, user.router, organizations.router, projects.router)
 
 
 def create_app() -> FastAPI:

@@ -25,4 +25,8 @@ STATUS = {
 
 def render(error: QuadratError, _request: Request) -> Response:
     """Status and body of a refusal."""
-    return error_response(STATUS[error.kind], {"error": error.message}, error)
+    status = STATUS[error.kind]
+    if error.kind is ErrorKind.LIMIT_REACHED and error.retry_after_s is not None:
+        # A limit that time lifts, not one of a subscription.
+        status = 429
+    return error_response(status, {"error": error.message}, error)

@@ -4,7 +4,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.identity.tables import member, organization
-from quadrat.identity.types import Membership, MemberLevel, UserId
+from quadrat.identity.types import MemberLevel, Membership, UserId
 
 
 async def list_memberships(tx: AsyncConnection, user_id: UserId) -> list[Membership]:

@@ -115,6 +115,8 @@ async def list_taken_names(tx: AsyncConnection, stem: str) -> set[str]:
 
 async def find_subscription(tx: AsyncConnection, name: str, *, hidden: bool) -> int | None:
     """The number of a plan; a hidden one only with `hidden`."""
+    if not is_slug(name):
+        return None
     query = select(subscription.c.id).where(subscription.c.name == name)
     if not hidden:
         query = query.where(subscription.c.hidden.is_(False))
