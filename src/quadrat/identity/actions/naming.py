@@ -7,7 +7,8 @@ from typing import TypeVar
 from quadrat.base.slugs import MAX_LENGTH, make_unique
 
 Made = TypeVar("Made")
-_ATTEMPTS = 5
+_COUNTED_ATTEMPTS = 5
+_RANDOM_ATTEMPTS = 5
 _SUFFIX = 8
 
 
@@ -22,12 +23,14 @@ async def make_named(
         insert: Tries a name; None when another transaction took it in the meantime.
     """
     stem = slug[: MAX_LENGTH - _SUFFIX].rstrip("-")
-    for _ in range(_ATTEMPTS):
+    for _ in range(_COUNTED_ATTEMPTS):
         made = await insert(make_unique(slug, await list_taken(stem)))
         if made is not None:
             return made
     # Many transactions count up at the same time: step aside.
-    while True:
-        made = await insert(f"{stem}-{secrets.token_hex((_SUFFIX - 1) // 2)}")
+    for _ in range(_RANDOM_ATTEMPTS):
+        made = await insert(f"{stem}-{secrets.token_hex(3)}")
         if made is not None:
             return made
+    message = f"no name like {slug} could be inserted"
+    raise RuntimeError(message)

@@ -1,0 +1,129 @@
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from quadrat.db.engine import Database
+from quadrat.db.notify import Listener
+from quadrat.errors import ErrorKind, QuadratError
+from quadrat.identity.actions import projects, roles
+from quadrat.identity.actions.tokens import create_token, revoke_token
+from quadrat.identity.actions.users import create_user
+from quadrat.identity.authenticator import Authenticator
+from quadrat.identity.permissions import PROJECT_VIEWER
+from quadrat.identity.types import NewUser
+from support.people import make_caller, make_project, make_service_user, unique, unique_email
+
+pytestmark = pytest.mark.anyio
+
+
+class Clock:
+    """Stands still until told."""
+
+    def __init__(self) -> None:
+        self.at_s = 1000.0
+
+    def __call__(self) -> float:
+        return self.at_s
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def authenticator(db: Database, clock: Clock) -> AsyncIterator[Authenticator]:
+    listener = Listener(db.dsn)
+    made = Authenticator(db, listener, clock)
+    await listener.start()
+    yield made
+    await listener.stop()
+
+
+@pytest.fixture
+async def secret(db: Database) -> str:
+    async with db.begin() as tx:
+        user = await create_user(tx, NewUser(unique_email()))
+        return (await create_token(tx, user.id, "test"))[1]
+
+
+async def until_forgotten(authenticator: Authenticator, secret: str) -> None:
+    async with asyncio.timeout(10):
+        while authenticator.remembered(secret) is not None:
+            await asyncio.sleep(0)
+
+
+async def test_caller_is_remembered_for_seconds(authenticator: Authenticator, secret: str, clock: Clock):
+    caller = await authenticator.caller(secret)
+    assert authenticator.remembered(secret) == caller
+    clock.at_s += 4.9
+    assert authenticator.remembered(secret) == caller
+    clock.at_s += 0.2
+    assert authenticator.remembered(secret) is None
+    assert await authenticator.caller(secret) == caller
+
+
+async def test_revocation_elsewhere_reaches_the_memory(db: Database, authenticator: Authenticator, secret: str):
+    caller = await authenticator.caller(secret)
+    async with db.begin() as tx:
+        await revoke_token(tx, caller.user_id, caller.token_id)
+    await until_forgotten(authenticator, secret)
+    with pytest.raises(QuadratError) as caught:
+        await authenticator.caller(secret)
+    assert caught.value.kind is ErrorKind.UNAUTHENTICATED
+
+
+async def test_revocation_that_is_rolled_back_ends_nothing(db: Database, authenticator: Authenticator, secret: str):
+    caller = await authenticator.caller(secret)
+    with pytest.raises(RuntimeError):
+        async with db.begin() as tx:
+            await revoke_token(tx, caller.user_id, caller.token_id)
+            raise RuntimeError
+    authenticator.forget()
+    assert await authenticator.caller(secret) == caller
+
+
+async def test_unknown_token_is_refused_and_not_remembered(authenticator: Authenticator):
+    with pytest.raises(QuadratError):
+        await authenticator.caller("0" * 40)
+    assert authenticator.remembered("0" * 40) is None
+
+
+async def test_what_is_looked_up_while_identity_changes_is_not_remembered(
+    authenticator: Authenticator, secret: str, db: Database
+):
+    lookup = asyncio.create_task(authenticator.caller(secret))
+    await asyncio.sleep(0)
+    authenticator.forget()
+    await lookup
+    assert authenticator.remembered(secret) is None
+
+
+async def test_access_follows_a_role_that_is_taken_away(db: Database, authenticator: Authenticator):
+    async with db.begin() as tx:
+        owner = await make_caller(tx)
+        project = await make_project(tx, owner)
+        robot, secret = await make_service_user(tx, owner, project)
+        made = await roles.assign_role(tx, owner, project.name, robot.uuid, PROJECT_VIEWER)
+    await authenticator.caller(secret)
+    held = await authenticator.access(robot, project.name)
+    assert await authenticator.access(robot, project.name) is held
+    async with db.begin() as tx:
+        await roles.delete_assignment(tx, owner, project.name, made.uuid)
+    await until_forgotten(authenticator, secret)
+    assert len(held.grants) == 1
+    assert (await authenticator.access(robot, project.name)).grants == ()
+
+
+async def test_access_under_the_old_name_of_a_project_is_gone(db: Database, authenticator: Authenticator, secret: str):
+    caller = await authenticator.caller(secret)
+    async with db.begin() as tx:
+        project = await make_project(tx, caller)
+    await authenticator.access(caller, project.name)
+    async with db.begin() as tx:
+        await projects.update_project(tx, caller, project.name, name=unique("renamed"))
+    await until_forgotten(authenticator, secret)
+    with pytest.raises(QuadratError) as caught:
+        await authenticator.access(caller, project.name)
+    assert caught.value.kind is ErrorKind.NOT_FOUND
