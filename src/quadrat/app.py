@@ -78,7 +78,7 @@ async def _open(settings: Settings, database_url: str, secret_key: bytes, cleanu
             sign_in_attempts=settings.sign_in_attempts,
         ),
         public_url=settings.public_url,
-        blob_guard=SampleBlobGuard(db),
+        blob_guard=SampleBlobGuard(db, blobs),
     )
 
 

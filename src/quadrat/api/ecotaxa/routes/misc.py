@@ -1,9 +1,10 @@
 """What is open to everyone."""
 
-from fastapi import APIRouter
 from starlette.responses import PlainTextResponse, Response
 
-router = APIRouter()
+from quadrat.api.guard import new_router
+
+router = new_router("misc")
 
 
 @router.get("/status", operation_id="system_status", tags=["WIP"], response_class=PlainTextResponse)
@@ -12,6 +13,6 @@ async def system_status() -> Response:
     return PlainTextResponse("UP!")
 
 
-@router.get("/noop", operation_id="do_nothing", tags=["misc"])
+@router.get("/noop", operation_id="do_nothing")
 async def do_nothing() -> None:
     """Nothing, for those who measure the way here."""

@@ -1,13 +1,12 @@
 """Projects: the same as in the other APIs."""
 
-from fastapi import APIRouter
-
 from quadrat.api.ecotaxa.auth import SignedIn
 from quadrat.api.ecotaxa.schemas.projects import CreateProjectReq
+from quadrat.api.guard import new_router
 from quadrat.api.wire import Tx
 from quadrat.identity.actions import projects
 
-router = APIRouter(tags=["projects"])
+router = new_router("projects")
 
 
 @router.post("/projects/create", operation_id="create_project")

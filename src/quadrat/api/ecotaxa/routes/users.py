@@ -1,16 +1,17 @@
 """Signing in, and who one is."""
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 
 from quadrat.api.ecotaxa import convert
 from quadrat.api.ecotaxa.auth import SignedIn
 from quadrat.api.ecotaxa.schemas.users import LoginReq, UserModelWithRights
+from quadrat.api.guard import new_router
 from quadrat.api.state import Limits
 from quadrat.api.wire import Tx
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.identity.actions import sessions, users
 
-router = APIRouter()
+router = new_router("users")
 
 
 @router.post("/login", operation_id="login", tags=["authentification"])
@@ -29,7 +30,7 @@ async def login(request: Request, body: LoginReq) -> str:
         raise
 
 
-@router.get("/users/me", operation_id="show_current_user", tags=["users"])
+@router.get("/users/me", operation_id="show_current_user")
 async def show_current_user(tx: Tx, caller: SignedIn) -> UserModelWithRights:
     """The caller."""
     return convert.user_with_rights(await users.get_own_user(tx, caller))

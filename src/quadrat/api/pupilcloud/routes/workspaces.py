@@ -3,8 +3,9 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 
+from quadrat.api.guard import new_router
 from quadrat.api.pupilcloud import convert
 from quadrat.api.pupilcloud.auth import SignedIn
 from quadrat.api.pupilcloud.schemas.envelope import Success, success
@@ -14,7 +15,7 @@ from quadrat.errors import ErrorKind, QuadratError
 from quadrat.identity.actions import memberships, organizations, projects, users
 from quadrat.identity.types import Organization
 
-router = APIRouter()
+router = new_router("Workspaces")
 
 
 def _uuid(text: str, what: str) -> UUID:
@@ -44,13 +45,13 @@ async def get_profile(tx: Tx, caller: SignedIn) -> Success[Profile]:
     return success(convert.profile(user, await memberships.list_memberships(tx, caller)))
 
 
-@router.get("/workspaces/", operation_id="get_workspaces", tags=["Workspaces"])
+@router.get("/workspaces/", operation_id="get_workspaces")
 async def get_workspaces(tx: Tx, caller: SignedIn) -> Success[list[Workspace]]:
     """The organizations that the caller may know of."""
     return success([convert.workspace(found) for found in await organizations.list_organizations(tx, caller)])
 
 
-@router.get("/workspaces/{workspace_id}", operation_id="get_workspace", tags=["Workspaces"])
+@router.get("/workspaces/{workspace_id}", operation_id="get_workspace")
 async def get_workspace(organization: InWorkspace) -> Success[Workspace]:
     """One of them, by its id or as ``default``."""
     return success(convert.workspace(organization))
