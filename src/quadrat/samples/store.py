@@ -190,7 +190,7 @@ async def insert_sample(tx: AsyncConnection, made: ImageSample, new: NewSample) 
     if documents != Documents():
         values = {
             "exif": _json(documents.exif),
-            "metadata": _json(documents.metadata),
+            "metadata_": _json(documents.metadata),
             "custom_metadata": _json(documents.custom_metadata),
             "video_frame": _json(documents.video_frame),
             "crop": _json(documents.crop),
@@ -232,7 +232,7 @@ async def update_sample(
         return False
     given = {
         "exif": change.exif,
-        "metadata": change.metadata,
+        "metadata_": change.metadata,
         "custom_metadata": change.custom_metadata,
     }
     documents = {name: _json(text) for name, text in given.items() if text is not None}
@@ -282,7 +282,7 @@ def _select_full() -> Select[*tuple[Any, ...]]:
         sample.c.created_at,
         sample.c.last_modified_at,
         cast(document.c.exif, Text),
-        cast(document.c.metadata, Text),
+        cast(document.c.metadata_, Text),
         cast(document.c.custom_metadata, Text),
         cast(document.c.video_frame, Text),
         cast(document.c.crop, Text),

@@ -4,11 +4,20 @@ from fastapi import FastAPI
 
 from quadrat.api.docs import install_docs
 from quadrat.api.ubiops.errors import render
-from quadrat.api.ubiops.routes import authorize, organizations, projects, status, user
+from quadrat.api.ubiops.routes import authorize, models, organizations, projects, requests, status, user, versions
 from quadrat.api.wire import install_errors, serve_both_slashes
 
 PREFIX = "/v2.1"
-_ROUTERS = (status.router, authorize.router, user.router, organizations.router, projects.router)
+_ROUTERS = (
+    requests.router,  # first, since routes are tried in order and this is where the requests are
+    status.router,
+    authorize.router,
+    user.router,
+    organizations.router,
+    projects.router,
+    models.router,
+    versions.router,
+)
 
 
 def create_app() -> FastAPI:
