@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, Queue
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx2
 import psutil
@@ -30,10 +30,18 @@ class Server:
     data_dir: Path
     url: str
     stdout: list[str] = field(default_factory=list)
+    reader: threading.Thread | None = None
 
-    @property
-    def http(self) -> httpx2.Client:
-        return httpx2.Client(base_url=self.url, headers={"Authorization": f"Token {ADMIN_TOKEN}"}, timeout=30)
+    def request(self, method: str, path: str, *, token: str = ADMIN_TOKEN, **options: Any) -> httpx2.Response:
+        """One request with a token."""
+        headers = {"Authorization": f"Token {token}"}
+        return httpx2.request(method, self.url + path, headers=headers, timeout=60, **options)
+
+    def get(self, path: str, **options: Any) -> httpx2.Response:
+        return self.request("GET", path, **options)
+
+    def post(self, path: str, **options: Any) -> httpx2.Response:
+        return self.request("POST", path, **options)
 
     @property
     def log(self) -> str:
@@ -41,11 +49,18 @@ class Server:
 
     def stop(self, number: int = signal.SIGINT) -> int:
         self.process.send_signal(number)
-        return self.process.wait(STOP_TIMEOUT_S)
+        code = self.process.wait(STOP_TIMEOUT_S)
+        self._join()
+        return code
 
     def kill(self) -> None:
         self.process.kill()
         self.process.wait(STOP_TIMEOUT_S)
+        self._join()
+
+    def _join(self) -> None:
+        assert self.reader is not None
+        self.reader.join(STOP_TIMEOUT_S)
 
     def worker(self) -> psutil.Process:
         """The worker process that serves jobs now."""
@@ -73,6 +88,14 @@ def wait_for(look: Callable[[], T | None], timeout_s: float = 60) -> T:
         if time.monotonic() > deadline:
             raise AssertionError(f"nothing came within {timeout_s} s")
         time.sleep(0.05)
+
+
+def is_gone(process: psutil.Process) -> bool:
+    """Whether a process has ended; one that nobody has waited for yet has."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def environment(**settings: str) -> dict[str, str]:
@@ -113,7 +136,8 @@ def launch(data_dir: Path, **settings: str) -> Server:
         )
     server = Server(process, data_dir, "")
     lines: Queue[str | None] = Queue()
-    threading.Thread(target=_read, args=(process, server.stdout, lines), daemon=True).start()
+    server.reader = threading.Thread(target=_read, args=(process, server.stdout, lines), daemon=True)
+    server.reader.start()
     deadline = time.monotonic() + START_TIMEOUT_S
     while True:
         try:
@@ -131,9 +155,10 @@ def launch(data_dir: Path, **settings: str) -> Server:
 
 def _read(process: subprocess.Popen[str], kept: list[str], lines: "Queue[str | None]") -> None:
     assert process.stdout is not None
-    for line in process.stdout:
-        kept.append(line)
-        lines.put(line)
+    with process.stdout as stdout:
+        for line in stdout:
+            kept.append(line)
+            lines.put(line)
     lines.put(None)
 
 

@@ -44,6 +44,8 @@ def main(ctx: click.Context, data_dir: Path | None) -> None:
     Every option can be set as an environment variable QUADRAT_<NAME> as well; docs/settings.md lists them all.
     """
     ctx.obj = Settings.load(data_dir=data_dir)
+    # What a command prints is its own; warnings go to stderr.
+    log.configure(level="warning", format=ctx.obj.log_format, process="cli")
 
 
 @main.command()

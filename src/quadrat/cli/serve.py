@@ -89,7 +89,9 @@ async def _serve(settings: Settings, url: str, key: bytes, server: EmbeddedPostg
         workers = WorkerProcesses(settings)
         cleanup.push_async_callback(workers.stop)
         workers.start()
-        await web.serve()
+        # uvicorn leaves the process when it cannot listen, having said why in its log.
+        with contextlib.suppress(SystemExit):
+            await web.serve()
     if not web.started:
         raise click.ClickException(
             f"The server did not start; is port {settings.port} of {settings.host} in use? Choose another with --port."

@@ -42,6 +42,14 @@ def is_unreachable(error: BaseException) -> bool:
     return isinstance(error, _UNREACHABLE)
 
 
+def is_unstorable(error: BaseException) -> bool:
+    """Whether PostgreSQL refused text that it cannot hold, as any client may send it inside JSON."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return isinstance(cause, UnicodeEncodeError) or (
+        isinstance(cause, psycopg.DataError) and cause.sqlstate is None and "NUL" in str(cause)
+    )
+
+
 def unavailable() -> QuadratError:
     """What callers are told while the database does not answer."""
     return QuadratError(
@@ -88,6 +96,10 @@ class Database:
         except Exception as error:
             if is_unreachable(error):
                 raise unavailable() from error
+            if is_unstorable(error):
+                raise QuadratError(
+                    ErrorKind.INVALID, "Text may not contain NUL characters or lone surrogates."
+                ) from error
             raise
 
     @asynccontextmanager

@@ -63,3 +63,11 @@ async def test_snapshot_refuses_to_write_and_sees_one_moment(db: Database) -> No
     with pytest.raises(Exception, match="read-only"):
         async with db.snapshot() as snapshot:
             await snapshot.execute(text("DELETE FROM identity.sign_in_failure"))
+
+
+@pytest.mark.parametrize("value", ["a\0b", "\ud800"])
+async def test_begin_text_that_cannot_be_stored_is_the_callers_mistake(db: Database, value: str) -> None:
+    with pytest.raises(QuadratError) as refused:
+        async with db.begin() as tx:
+            await tx.execute(text("SELECT CAST(:value AS text)"), {"value": value})
+    assert refused.value.kind is ErrorKind.INVALID
