@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import islice
 from uuid import UUID
@@ -36,6 +37,7 @@ class LogBook:
         self._lines: deque[LogEntry] = deque()
         self._dropped = 0
         self._some = asyncio.Event()
+        self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -44,12 +46,12 @@ class LogBook:
 
     async def stop(self) -> None:
         """Write what is left; lines that the database does not take now are lost."""
+        # A block that is being written is waited for: nobody could say whether it arrived.
+        self._stopping.set()
+        self._some.set()
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-        try:
-            await self._write()
-        except QuadratError:
+            await self._task
+        if self._lines:
             _log.warning("logbook.lost", lines=len(self._lines))
 
     def sink(self, deployment: Deployment) -> LogSink:
@@ -84,24 +86,35 @@ class LogBook:
         self._some.set()
 
     async def _write_often(self) -> None:
-        while True:
+        while not self._stopping.is_set():
             await self._some.wait()
-            await asyncio.sleep(_GATHER_S)
+            await self._pause(_GATHER_S)
             try:
                 await self._write()
             except QuadratError:
-                await asyncio.sleep(_RETRY_S)
+                await self._pause(_RETRY_S)
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
 
     async def _write(self) -> None:
+        self._some.clear()
         while self._lines:
             block = list(islice(self._lines, _BLOCK_LINES))
             dropped_before = self._dropped
-            async with self._db.begin() as tx:
-                await store.append_lines(tx, block)
+            try:
+                async with self._db.begin() as tx:
+                    await store.append_lines(tx, block)
+            except QuadratError:
+                self._some.set()
+                raise
+            except Exception:  # noqa: BLE001 - a block that can never be written must not hold up the others
+                _log.exception("logbook.block_lost", lines=len(block))
             # Lines that were dropped for space meanwhile were the oldest, those of this block.
             for _ in range(len(block) - (self._dropped - dropped_before)):
                 self._lines.popleft()
-        self._some.clear()
         if self._dropped:
             _log.warning("logbook.dropped", lines=self._dropped)
             self._dropped = 0

@@ -34,12 +34,17 @@ class PoolClosedError(Exception):
     """The version was deleted, or this server stops."""
 
 
+class _RecalledError(Exception):
+    """The request stood behind a long one inside of an instance; another instance may be quicker."""
+
+
 @dataclass(frozen=True, slots=True)
 class PoolTiming:
     """When a pool grows and shrinks.
 
     Args:
-        patience_s: A request waits this long for an instance that is busy before another one is started.
+        patience_s: A request waits this long for an instance that is busy before another one is started, and for the
+            one before it inside of an instance before it looks for another place.
         back_off_s: First pause before a model that keeps crashing or failing to start is started again.
         stop_grace_s: How long an instance may take to end by itself.
     """
@@ -52,23 +57,32 @@ class PoolTiming:
 class _Member:
     """One running instance."""
 
-    __slots__ = ("expected_end", "flying", "idle_since", "instance", "recipe")
+    __slots__ = ("expected_end", "flying", "idle_since", "instance", "recipe", "reserved")
 
     def __init__(self, instance: Instance, recipe: object, now: float) -> None:
         self.instance = instance
         self.recipe = recipe
-        # Requests on their way to it, the one that it works on first.
-        self.flying: dict[int, None] = {}
+        # Requests on their way to it, the one that it works on first; the others with the end of their patience.
+        self.flying: dict[int, asyncio.Timeout | None] = {}
+        # Places given to requests that will be on their way within this turn of the loop.
+        self.reserved = 0
         self.idle_since = now
         self.expected_end = False
 
+    @property
+    def load(self) -> int:
+        """Places that are taken."""
+        return len(self.flying) + self.reserved
 
-@dataclass(frozen=True, slots=True)
-class _Seat:
-    """A place on an instance, taken until it is left."""
+    def is_first(self, number: int) -> bool:
+        """Whether it works on this request."""
+        return next(iter(self.flying)) == number
 
-    member: _Member
-    number: int
+    def let_first_take_its_time(self) -> None:
+        """The first request is being worked on: it has no patience to lose any more."""
+        patience = next(iter(self.flying.values()), None)
+        if patience is not None and not patience.expired():
+            patience.reschedule(None)
 
 
 class Pool:
@@ -91,7 +105,7 @@ class Pool:
         self._loop = asyncio.get_running_loop()
         self._members: list[_Member] = []
         self._starts: set[asyncio.Task[None]] = set()
-        self._line: WaitingLine[_Seat] = WaitingLine()
+        self._line: WaitingLine[_Member] = WaitingLine()
         self._recipe = recipe_of(deployment)
         self._number = 0
         self._mean_ns = float(_SHORT_NS)
@@ -129,13 +143,15 @@ class Pool:
         """
         deadline = self._loop.time() + timeout_s
         while True:
-            seat = self._take_seat(batch) or await self._wait(None if batch else deadline, batch)
+            member = self._reserve_now(batch) or await self._wait(None if batch else deadline, batch)
             remaining = timeout_s if batch else deadline - self._loop.time()
             try:
-                return await self._send(seat, request_id, data, remaining)
+                return await self._send(member, request_id, data, remaining)
             except InstanceLostError as error:
                 if error.began:
                     raise
+            except _RecalledError:
+                continue
 
     def update(self, deployment: Deployment) -> None:
         """Take over new settings; instances of another build or another memory are replaced as they become free."""
@@ -147,7 +163,7 @@ class Pool:
             self._recipe = recipe
             self._failures, self._not_before = 0, 0.0
             for member in list(self._members):
-                if not member.flying:
+                if not member.load:
                     self._end(member)
         self._scale()
         self._shrink()
@@ -172,37 +188,33 @@ class Pool:
 
     # A request's way.
 
-    def _take_seat(self, batch: bool) -> _Seat | None:
+    def _reserve_now(self, batch: bool) -> _Member | None:
         """A place right now, unless others wait already."""
         if self._closed:
             raise PoolClosedError
         if self._line.is_before(batch=batch):
             return None
-        member = self._free_member()
-        return None if member is None else self._seat_on(member)
+        return self._reserve()
 
-    def _free_member(self) -> _Member | None:
+    def _reserve(self) -> _Member | None:
+        """A place on the instance with the least to do, taken until the request is sent or given up."""
         depth = self.depth
         best = None
         for member in self._members:
-            load = len(member.flying)
-            if load < depth and self._is_current(member):
+            load = member.load
+            if load < depth and self._is_current(member) and (best is None or load < best.load):
+                best = member
                 if load == 0:
-                    return member
-                if best is None or load < len(best.flying):
-                    best = member
+                    break
+        if best is not None:
+            best.reserved += 1
         return best
 
     def _is_current(self, member: _Member) -> bool:
         """Whether it may be given requests."""
         return not member.expected_end and member.instance.alive and member.recipe == self._recipe
 
-    def _seat_on(self, member: _Member) -> _Seat:
-        self._number = number = self._number + 1
-        member.flying[number] = None
-        return _Seat(member, number)
-
-    async def _wait(self, deadline: float | None, batch: bool) -> _Seat:
+    async def _wait(self, deadline: float | None, batch: bool) -> _Member:
         waiter = self._line.join(batch=batch)
         timer = None if deadline is None else self._loop.call_at(deadline, _too_late, waiter)
         # Those before may have given up.
@@ -212,40 +224,50 @@ class Pool:
             return await waiter
         except asyncio.CancelledError:
             if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
-                self._leave(waiter.result())
+                waiter.result().reserved -= 1
+                self._on_left(waiter.result())
             raise
         finally:
             if timer is not None:
                 timer.cancel()
 
-    async def _send(self, seat: _Seat, request_id: UUID, data: bytes, timeout_s: float) -> Reply:
-        member, number = seat.member, seat.number
-        # Seats may have been given in another order than their owners come to send.
-        del member.flying[number]
+    async def _send(self, member: _Member, request_id: UUID, data: bytes, timeout_s: float) -> Reply:
+        self._number = number = self._number + 1
+        member.reserved -= 1
         member.flying[number] = None
         try:
-            reply = await member.instance.send(str(request_id), data, timeout_s)
+            if member.is_first(number):
+                reply = await member.instance.send(str(request_id), data, timeout_s)
+            else:
+                async with asyncio.timeout(self._timing.patience_s) as patience:
+                    member.flying[number] = patience
+                    reply = await member.instance.send(str(request_id), data, timeout_s)
+        except TimeoutError:
+            # There are long requests among the short ones: for some time each instance is given one at a time.
+            self._mean_ns = max(self._mean_ns, self._timing.patience_s * 1e9)
+            raise _RecalledError from None
         except RequestTimeoutError:
             # The runner has killed the instance if the model had begun.
             if not member.instance.alive:
                 member.expected_end = True
             raise
         except asyncio.CancelledError:
-            if _is_first(seat):
+            if member.is_first(number):
                 # Nobody waits for what the model is doing now. The requests behind it go to another instance.
                 self._end(member, grace_s=0)
             raise
         finally:
-            self._leave(seat)
+            del member.flying[number]
+            member.let_first_take_its_time()
+            self._on_left(member)
         self._failures = 0
         self._mean_ns += (reply.duration_ns - self._mean_ns) * _SMOOTHING
         return reply
 
-    def _leave(self, seat: _Seat) -> None:
-        member = seat.member
-        del member.flying[seat.number]
+    def _on_left(self, member: _Member) -> None:
+        """A place has become free."""
         self._serve_waiting()
-        if member.flying:
+        if member.load:
             return
         if self._closed or member.recipe != self._recipe:
             self._end(member)
@@ -256,10 +278,10 @@ class Pool:
 
     def _serve_waiting(self) -> None:
         while (waiter := self._line.next()) is not None:
-            member = self._free_member()
+            member = self._reserve()
             if member is None:
                 return
-            waiter.set_result(self._seat_on(member))
+            waiter.set_result(member)
 
     # Growing and shrinking.
 
@@ -369,7 +391,7 @@ class Pool:
             return
         settings, now = self.deployment.settings, self._loop.time()
         current = [member for member in self._members if self._is_current(member)]
-        idle = sorted((member for member in current if not member.flying), key=lambda member: member.idle_since)
+        idle = sorted((member for member in current if not member.load), key=lambda member: member.idle_since)
         too_many = len(current) - settings.maximum_instances
         spare = max(0, len(current) - settings.minimum_instances)
         for position, member in enumerate(idle[:spare]):
@@ -391,10 +413,6 @@ def recipe_of(deployment: Deployment) -> object:
     )
 
 
-def _is_first(seat: _Seat) -> bool:
-    return next(iter(seat.member.flying)) == seat.number
-
-
-def _too_late(waiter: "asyncio.Future[_Seat]") -> None:
+def _too_late(waiter: "asyncio.Future[_Member]") -> None:
     if not waiter.done():
         waiter.set_exception(RequestTimeoutError("No instance became free in time."))

@@ -1,5 +1,6 @@
 """Jobs of serving: building a version, and removing what nothing refers to any more."""
 
+import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Protocol
@@ -10,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from quadrat.base.clock import now
 from quadrat.db.engine import Database
 from quadrat.errors import ErrorKind, QuadratError
-from quadrat.jobs.registry import DEFAULT_ATTEMPTS, Handler, JobContext
+from quadrat.jobs.registry import DEFAULT_ATTEMPTS, Handler, JobCancelledError, JobContext
 from quadrat.runner.base import BuildError, LogSink, Runner
 from quadrat.serving.actions.packages import BUILD, CLEAN, clean_later
 from quadrat.serving.launch import Launcher
@@ -82,6 +83,9 @@ async def _build(context: JobContext[ServingResources], asked: Build, logbook: L
             raise
         await _end(context.db, asked, error.message)
         return {"outcome": "failed", "message": error.message}
+    except (JobCancelledError, asyncio.CancelledError):
+        await _end_if_cancelled(context, asked)
+        raise
     except _SupersededError:
         raise
     except Exception:
@@ -108,6 +112,14 @@ async def _build_and_try(context: JobContext[ServingResources], asked: Build, lo
         await _move(tx, asked, VersionStatus.AVAILABLE)
         if asked.has_served:
             await clean_later(tx)
+
+
+async def _end_if_cancelled(context: JobContext[ServingResources], asked: Build) -> None:
+    """An administrator cancelled the job, or this worker stops and another one builds again."""
+    try:
+        await context.check_cancelled()
+    except JobCancelledError:
+        await _end(context.db, asked, "The build was cancelled.")
 
 
 async def _end(db: Database, asked: Build, message: str) -> None:

@@ -53,7 +53,7 @@ async def insert_model(
 async def find_model(tx: AsyncConnection, project_id: ProjectId, name: str) -> Model | None:
     """The model of this name."""
     query = _select_models().where(model.c.project_id == project_id, model.c.name == name)
-    found = await _load(tx, [row._tuple() for row in await tx.execute(query)])
+    found = await _load(tx, (await tx.execute(query)).all())
     return found[0] if found else None
 
 
@@ -64,7 +64,7 @@ async def list_models(
     query = _select_models().where(model.c.project_id == project_id).order_by(model.c.name)
     if only is not None:
         query = query.where(model.c.uuid.in_(only))
-    return await _load(tx, [row._tuple() for row in await tx.execute(query)])
+    return await _load(tx, (await tx.execute(query)).all())
 
 
 async def update_model(tx: AsyncConnection, model_id: ModelId, name: str, description: str) -> bool:

@@ -50,13 +50,13 @@ async def find_version(tx: AsyncConnection, model_id: ModelId, name: str, *, loc
     if lock:
         query = query.with_for_update()
     row = (await tx.execute(query)).one_or_none()
-    return None if row is None else _to_version(row._tuple())
+    return None if row is None else _to_version(row)
 
 
 async def list_versions(tx: AsyncConnection, model_id: ModelId) -> Sequence[Version]:
     """The versions of a model by name."""
     query = _select_versions().where(version.c.model_id == model_id).order_by(version.c.name)
-    return [_to_version(row._tuple()) for row in await tx.execute(query)]
+    return [_to_version(row) for row in await tx.execute(query)]
 
 
 async def update_version(tx: AsyncConnection, version_id: VersionId, name: str, settings: VersionSettings) -> bool:

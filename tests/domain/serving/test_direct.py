@@ -1,0 +1,249 @@
+"""Direct requests on real instances."""
+
+import asyncio
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quadrat.errors import ErrorKind, QuadratError
+from quadrat.runner.base import Runner
+from quadrat.serving.actions import versions
+from quadrat.serving.types import Answer, FieldType
+from support.serving import GATED, Engine, Gates, ServingHouse, model_processes, pack, run_engine, wait_until
+
+pytestmark = pytest.mark.anyio
+
+PLAIN = {
+    "who": "import os\nclass Model:\n    def request(self, data):\n        return str(os.getpid())\n",
+    "context": "import json\nclass Model:\n    def __init__(self, base_directory, context):\n"
+    "        self.context = context\n    def request(self, data):\n        return json.dumps(self.context)\n",
+    "eval": "import os, time, signal\nclass Model:\n    def request(self, data):\n        return eval(data)\n",
+}
+
+
+def result_of(answer: Answer) -> Any:
+    assert answer.success, answer.error_message
+    assert answer.result is not None
+    return json.loads(answer.result)
+
+
+def quoted(text: str) -> bytes:
+    return json.dumps(text).encode()
+
+
+async def test_request_on_an_available_version_is_answered(serving: ServingHouse, engine: Engine):
+    path = await serving.serve(inputs={"number": FieldType.INT}, outputs={"number": FieldType.INT})
+    assert result_of(await engine.ask(path, b'{"number": 14}')) == {"number": 14}
+
+
+async def test_request_before_the_build_is_refused_with_the_stage(serving: ServingHouse, engine: Engine):
+    path = await serving.make_version(await serving.make_model())
+    with pytest.raises(QuadratError) as refused:
+        await engine.ask(path, b'"text"')
+    assert refused.value.kind is ErrorKind.WRONG_STATE
+    assert refused.value.message == ("Version is not available: The version is currently in the initialised stage")
+
+
+async def test_request_that_does_not_fit_is_refused_before_anything_runs(
+    serving: ServingHouse, engine: Engine, runner: Runner
+):
+    path = await serving.serve(inputs={"number": FieldType.INT}, outputs={"number": FieldType.INT})
+    with pytest.raises(QuadratError) as refused:
+        await engine.ask(path, b'{"number": "14"}')
+    assert refused.value.kind is ErrorKind.INVALID
+    assert model_processes(runner) == []
+
+
+async def test_model_is_told_where_it_runs(serving: ServingHouse, engine: Engine):
+    path = await serving.serve(PLAIN["context"])
+    context = json.loads(result_of(await engine.ask(path, b'""')))
+    assert context["project"] == serving.project.name
+    assert (context["model"], context["deployment"], context["version"]) == (path.model, path.model, path.version)
+    assert (context["input_type"], context["output_type"]) == ("plain", "plain")
+    assert context["requested_language"] == "python3.7"
+    assert context["environment_variables"] == {}
+
+
+async def test_model_that_raises_fails_the_request_alone(serving: ServingHouse, engine: Engine):
+    path = await serving.serve(PLAIN["eval"])
+    failed = await engine.ask(path, quoted("1 / 0"))
+    assert failed == Answer(success=False, result=None, error_message="division by zero")
+    assert result_of(await engine.ask(path, quoted("'still here'"))) == "still here"
+
+
+async def test_result_that_does_not_fit_the_output_fails_the_request(serving: ServingHouse, engine: Engine):
+    path = await serving.serve(inputs={"number": FieldType.DOUBLE}, outputs={"number": FieldType.INT})
+    failed = await engine.ask(path, b'{"number": 1.5}')
+    assert not failed.success
+    assert failed.error_message is not None
+    assert "number must be a whole number" in failed.error_message
+
+
+async def test_process_that_dies_fails_its_request_and_the_next_gets_a_new_one(serving: ServingHouse, engine: Engine):
+    path = await serving.serve(PLAIN["eval"])
+    before = result_of(await engine.ask(path, quoted("str(os.getpid())")))
+    failed = await engine.ask(path, quoted("os.kill(os.getpid(), signal.SIGSEGV)"))
+    assert not failed.success
+    assert "SIGSEGV" in (failed.error_message or "")
+    after = result_of(await engine.ask(path, quoted("str(os.getpid())")))
+    assert after != before
+
+
+async def test_request_past_its_time_is_killed_with_its_instance(
+    serving: ServingHouse, engine: Engine, runner: Runner, gates: Gates
+):
+    path = await serving.serve(GATED)
+    gates.open("warm")
+    await engine.ask(path, gates.data("warm"))
+    (process,) = model_processes(runner)
+    failed = await engine.ask(path, gates.data("shut"), timeout_s=0.2)
+    assert failed.error_message == "The request took longer than 0.2 seconds."
+    await wait_until(lambda: not _runs(process))
+    assert result_of(await engine.ask(path, gates.data("warm"))) == "warm through"
+
+
+async def test_waiting_for_a_busy_instance_counts_against_the_time(serving: ServingHouse, engine: Engine, gates: Gates):
+    path = await serving.serve(GATED, maximum_instances=1)
+    first = asyncio.create_task(engine.ask(path, gates.data("first")))
+    await gates.reached("first")
+    late = await engine.ask(path, gates.data("second"), timeout_s=0.2)
+    assert not late.success
+    gates.open("first")
+    assert result_of(await first) == "first through"
+    assert gates.began("second") == 0
+
+
+async def test_requests_at_a_time_use_as_many_instances_as_are_allowed(
+    serving: ServingHouse, engine: Engine, runner: Runner, gates: Gates
+):
+    path = await serving.serve(GATED, maximum_instances=2)
+    names = ["a", "b", "c"]
+    asked = [asyncio.create_task(engine.ask(path, gates.data(name))) for name in names]
+    await wait_until(lambda: sum(map(gates.began, names)) == 2)
+    assert len(model_processes(runner)) == 2
+    for name in names:
+        gates.open(name)
+    assert [result_of(await task) for task in asked] == ["a through", "b through", "c through"]
+    assert [gates.began(name) for name in names] == [1, 1, 1]
+    assert len(model_processes(runner)) == 2
+
+
+async def test_idle_instance_is_stopped_and_the_next_request_starts_one(
+    serving: ServingHouse, engine: Engine, runner: Runner
+):
+    path = await serving.serve(PLAIN["who"])
+    first = result_of(await engine.ask(path, b'""'))
+    version = await serving.version(path)
+    pool = engine.engine._pools[version.id]
+    pool._shrink()
+    assert len(model_processes(runner)) == 1
+    # As if the longest idle time had passed.
+    pool._members[0].idle_since -= version.settings.maximum_idle_time_s
+    pool._shrink()
+    await wait_until(lambda: model_processes(runner) == [])
+    assert result_of(await engine.ask(path, b'""')) != first
+
+
+async def test_minimum_of_instances_runs_without_a_request_and_after_a_kill(
+    serving: ServingHouse, engine: Engine, runner: Runner
+):
+    await serving.serve(minimum_instances=1)
+    await wait_until(lambda: len(model_processes(runner)) == 1)
+    (killed,) = model_processes(runner)
+    os.kill(killed, signal.SIGKILL)
+    await wait_until(lambda: model_processes(runner) not in ([], [killed]))
+
+
+async def test_minimum_of_instances_runs_after_the_server_starts_again(serving: ServingHouse, runner: Runner):
+    async with run_engine(serving):
+        await serving.serve(minimum_instances=1)
+        await wait_until(lambda: len(model_processes(runner)) == 1)
+    assert model_processes(runner) == []
+    async with run_engine(serving):
+        await wait_until(lambda: len(model_processes(runner)) == 1)
+
+
+async def test_other_memory_replaces_the_instances(serving: ServingHouse, engine: Engine, runner: Runner):
+    path = await serving.serve(PLAIN["who"])
+    before = result_of(await engine.ask(path, b'""'))
+    (process,) = model_processes(runner)
+    async with serving.db.begin() as tx:
+        await versions.update_version(tx, serving.caller, path, None, {"memory_allocation_mb": 512})
+    await wait_until(lambda: not _runs(process))
+    assert result_of(await engine.ask(path, b'""')) != before
+
+
+async def test_other_idle_time_keeps_the_instances(serving: ServingHouse, engine: Engine):
+    path = await serving.serve(PLAIN["who"])
+    before = result_of(await engine.ask(path, b'""'))
+    async with serving.db.begin() as tx:
+        await versions.update_version(tx, serving.caller, path, None, {"maximum_idle_time_s": 600})
+    version = await serving.version(path)
+    pool = engine.engine._pools[version.id]
+    await wait_until(lambda: pool.deployment.settings.maximum_idle_time_s == 600)
+    assert result_of(await engine.ask(path, b'""')) == before
+
+
+async def test_new_build_answers_as_soon_as_it_is_available(serving: ServingHouse, engine: Engine):
+    path = await serving.serve("class Model:\n    def request(self, data):\n        return 'old'\n")
+    assert result_of(await engine.ask(path, b'""')) == "old"
+    await serving.upload(path, pack("class Model:\n    def request(self, data):\n        return 'new'\n"))
+    assert (await serving.built(path)).status == "available"
+    assert result_of(await engine.ask(path, b'""')) == "new"
+
+
+async def test_deleted_version_stops_its_instances_and_is_not_found(
+    serving: ServingHouse, engine: Engine, runner: Runner
+):
+    path = await serving.serve()
+    await engine.ask(path, b'""')
+    engine.engine.directory.distrust()
+    async with serving.db.begin() as tx:
+        await versions.delete_version(tx, serving.caller, path)
+    with pytest.raises(QuadratError) as refused:
+        await engine.ask(path, b'""')
+    assert refused.value.kind is ErrorKind.NOT_FOUND
+    await wait_until(lambda: model_processes(runner) == [])
+
+
+async def test_model_that_no_longer_starts_fails_requests_and_is_tried_again(
+    serving: ServingHouse, engine: Engine, gates: Gates
+):
+    marker = json.loads(gates.data("may-start"))
+    source = f"""
+import os
+class Model:
+    def __init__(self):
+        if os.path.exists({marker!r} + ".open"):
+            raise RuntimeError("the licence server is away")
+    def request(self, data):
+        return data
+"""
+    path = await serving.serve(source)
+    gates.open("may-start")
+    failed = await engine.ask(path, b'"x"')
+    assert "the licence server is away" in (failed.error_message or "")
+    Path(f"{marker}.open").unlink()
+    assert result_of(await engine.ask(path, b'"x"')) == "x"
+
+
+async def test_output_of_the_model_is_logged_with_its_request(serving: ServingHouse, engine: Engine):
+    path = await serving.serve(
+        "class Model:\n    def request(self, data):\n        print('seen', data)\n        return data\n"
+    )
+    access = await engine.authenticator.access(serving.caller, path.project)
+    deployment = await engine.engine.open(serving.caller, access, path)
+    request_id, _ = await engine.engine.run(deployment, b'"x"', 30)
+    assert await serving.until(lambda: serving.log_of(request_id)) == [("seen x", False)]
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
