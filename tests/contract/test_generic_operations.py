@@ -125,6 +125,8 @@ class Door:
     def ask(self, operation: Operation, path: str, *, token: str | None = None, **body: Any) -> httpx2.Response:
         signed: dict[str, Any] = self.protocol.sign(token) if token else {}
         headers = signed.get("headers", {}) | body.pop("headers", {})
+        # As bytes: a token that is no ASCII has to reach the server too.
+        headers = {name: value.encode("latin-1") for name, value in headers.items()}
         return self.http.request(operation.method, path, params=signed.get("params"), headers=headers, **body)
 
     def problem(self, answer: httpx2.Response, allowed: set[int]) -> str | None:

@@ -93,6 +93,8 @@ def install_errors(
 
     async def routing(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
+        if error.status_code == 400:  # a body that the framework cannot read
+            return render(_routing_error(error, request), request)
         # Kinds have no 405 of their own: no domain ever refuses a method.
         response = with_status(error.status_code, _routing_error(error, request), request)
         for name, value in (error.headers or {}).items():

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, Text, case, cast, delete, func, literal, select, update
+from sqlalchemy import Select, Text, case, cast, delete, func, literal, null, select, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -204,7 +204,8 @@ async def insert_sample(tx: AsyncConnection, made: ImageSample, new: NewSample) 
 
 
 def _json(text: JsonText | None) -> Any:
-    return None if text is None else cast(literal(text, Text), JSONB)
+    # Python's None would become the JSON value null, which is something that a client has said.
+    return null() if text is None else cast(literal(text, Text), JSONB)
 
 
 async def find_sample(tx: AsyncConnection, dataset_id: DatasetId, id_: SampleId) -> ImageSample | None:

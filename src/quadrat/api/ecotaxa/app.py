@@ -3,7 +3,7 @@
 from fastapi import FastAPI
 
 from quadrat.api.docs import install_docs
-from quadrat.api.ecotaxa.errors import render, render_invalid_request
+from quadrat.api.ecotaxa.errors import render, render_invalid_request, render_status
 from quadrat.api.ecotaxa.routes import misc, projects, users
 from quadrat.api.wire import install_errors, serve_both_slashes
 
@@ -27,7 +27,7 @@ def create_app() -> FastAPI:
     )
     for router in _ROUTERS:
         app.include_router(router)
-    install_errors(app, render, on_invalid_request=render_invalid_request)
+    install_errors(app, render, on_invalid_request=render_invalid_request, render_status=render_status)
     serve_both_slashes(app)
     install_docs(app, PREFIX, '-H "Authorization: Bearer $TOKEN"')
     return app

@@ -41,6 +41,11 @@ def render(error: QuadratError, _request: Request) -> Response:
     return response
 
 
+def render_status(status: int, error: QuadratError) -> Response:
+    """A sentence under a status that no kind has."""
+    return error_response(status, {"detail": error.message}, error)
+
+
 def render_invalid_request(error: RequestValidationError, _request: Request) -> Response:
     """The problems that the framework found, each part of a location as text, as the client's model wants."""
     problems = [

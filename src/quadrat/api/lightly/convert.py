@@ -44,6 +44,7 @@ PART = {
     wire.SamplePartialMode.FILE_NAMES: Part.FILE_NAMES,
     wire.SamplePartialMode.FULL: Part.FULL,
 }
+MAPPED_PART = {wire.MappingField.ID: Part.IDS, wire.MappingField.FILE_NAME: Part.FILE_NAMES}
 ORDER = {wire.SampleSortBy.ID: SampleOrder.ID, wire.SampleSortBy.INDEX: SampleOrder.INDEX}
 RENDITION = {wire.Rendition.FULL: Rendition.FULL, wire.Rendition.THUMBNAIL: Rendition.THUMBNAIL}
 

@@ -25,7 +25,9 @@ def connect() -> types.SimpleNamespace:
     """The APIs of the client as `ApiWorkflowClient` sets them up: the token goes into the query."""
     configuration = client.Configuration()
     configuration.host = os.environ["QUADRAT_CONTRACT_URL"]
-    configuration.api_key = {"token": os.environ["QUADRAT_CONTRACT_TOKEN"]}
+    token = os.environ["QUADRAT_CONTRACT_TOKEN"]
+    # A redirect address is opened with `publicToken`, everything else with `token`.
+    configuration.api_key = {"token": token, "publicToken": token}
     shared = client.ApiClient(configuration)
     return types.SimpleNamespace(
         datasets=client.DatasetsApi(shared),

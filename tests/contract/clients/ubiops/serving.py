@@ -66,7 +66,7 @@ version = api.model_versions_create(
 )
 at = {"project_name": project, "model_name": "triple", "version": "v1"}
 too_early = refusal(api.model_requests_create, **at, data={"number": 1, "name": "a"})
-no_package = refusal(api.model_versions_file_download, **at, _preload_content=True)
+no_package = refusal(api.model_versions_file_download, **at)
 package = write_package()
 uploaded = api.model_versions_file_upload(**at, file=package)
 states = poll(

@@ -25,7 +25,7 @@ def refusal(call, *args, **kwargs) -> dict:
     """Status and body of the error that a call must end with."""
     try:
         call(*args, **kwargs)
-    except ubiops.exceptions.ApiException as error:
+    except ubiops.ApiException as error:
         return {"status": error.status, "body": json.loads(error.body)}
     raise AssertionError(f"{call.__name__} was not refused")
 

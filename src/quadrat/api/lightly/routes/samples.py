@@ -13,6 +13,7 @@ from quadrat.api.lightly import convert
 from quadrat.api.lightly.auth import LinkHolder, SignedIn
 from quadrat.api.lightly.schemas.datasets import CreateEntityResponse
 from quadrat.api.lightly.schemas.samples import (
+    MappingField,
     Rendition,
     SampleCreateRequest,
     SamplePartialMode,
@@ -147,7 +148,7 @@ async def get_sample_image_resource_redirect_by_id(
     caller: LinkHolder,
     sample: Sample,
     addresses: Addresses,
-    type: Rendition,
+    type: OptionalType = None,
 ) -> Response:
     """A link that does not end: each call leads to a new signed address."""
     return RedirectResponse(await actions.read_address(tx, caller, sample, _rendition(type), addresses), 307)
@@ -175,6 +176,26 @@ async def get_sample_image_write_urls_by_id(
         full=await actions.write_address(tx, caller, sample, domain.Rendition.FULL, addresses),
         thumb=await actions.write_address(tx, caller, sample, domain.Rendition.THUMBNAIL, addresses),
     )
+
+
+@router.get(
+    "/datasets/{datasetId}/mappings",
+    operation_id="get_sample_mappings_by_dataset_id",
+    tags=["Mappings"],
+    response_class=Response,
+)
+async def get_sample_mappings_by_dataset_id(
+    request: Request, tx: Tx, caller: SignedIn, listed: Listed, field: MappingField = MappingField.ID
+) -> Response:
+    """The id or the file name of every sample; the position in the list is the sample's index."""
+    wanted = replace(listed, part=convert.MAPPED_PART[field])
+    allowed = await actions.allow_list(tx, caller, wanted)
+    return stream_rows(_mapped(request.state.db, allowed, field))
+
+
+async def _mapped(db: Database, allowed: SampleList, field: MappingField) -> AsyncIterator[str | None]:
+    async for found in actions.stream_samples(db, allowed):
+        yield found.id if field is MappingField.ID else found.file_name
 
 
 def _rendition(type_: Rendition | None) -> domain.Rendition:

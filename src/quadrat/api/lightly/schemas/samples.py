@@ -31,6 +31,13 @@ class SamplePartialMode(StrEnum):
     FULL = "full"
 
 
+class MappingField(StrEnum):
+    """What a mapping lists of each sample."""
+
+    ID = "_id"
+    FILE_NAME = "fileName"
+
+
 class Rendition(StrEnum):
     """Which bytes an address is for."""
 
