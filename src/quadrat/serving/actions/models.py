@@ -7,7 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.identity.actions.access import ProjectRef, open_list, open_project
-from quadrat.identity.types import Caller, ObjectType, Project
+from quadrat.identity.actions.roles import forget_object
+from quadrat.identity.types import Caller, ObjectType, Project, Target
 from quadrat.serving.actions.access import ModelPath, open_model
 from quadrat.serving.actions.packages import clean_later
 from quadrat.serving.rules import models as rules
@@ -88,8 +89,9 @@ async def delete_model(tx: AsyncConnection, caller: Caller, path: ModelPath) -> 
     Raises:
         QuadratError: not_found, forbidden.
     """
-    _, model = await open_model(tx, caller, path, "models.delete")
+    project, model = await open_model(tx, caller, path, "models.delete")
     await store.delete_model(tx, model.id)
+    await forget_object(tx, project.id, Target(ObjectType.MODEL, model.uuid))
     await clean_later(tx)
     await announce_models(tx)
 
