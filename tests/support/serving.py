@@ -48,7 +48,7 @@ TIMING = EngineTiming(
     pool=PoolTiming(patience_s=0.05, back_off_s=0.1, stop_grace_s=1.0),
     batch=BatchTiming(lease_s=1.5, renew_s=0.3, drain_s=2.0, retry_s=0.1),
 )
-_WORKER = WorkerTiming(heartbeat_s=0.5, stalled_after_s=5.0, poll_s=1.0, grace_s=1.0)
+_WORKER = WorkerTiming(heartbeat_s=0.3, stalled_after_s=2.0, poll_s=1.0, grace_s=1.0)
 _DEADLINE_S = 60
 
 ECHO = """
@@ -193,10 +193,12 @@ class ServingHouse:
 
 
 @asynccontextmanager
-async def open_serving(database_url: str, root: Path, runner: Runner) -> AsyncIterator[ServingHouse]:
-    """A house whose builds are done by a worker in this process."""
+async def open_serving(
+    database_url: str, root: Path, runner: Runner, *, worker: bool = True
+) -> AsyncIterator[ServingHouse]:
+    """A house whose builds are done by a worker in this process, if at all."""
     db = Database(database_url, pool_size=10)
-    blobs = BlobStore.on_disk(root / "store", b"k" * 32)
+    blobs = open_blobs(root)
     async with db.begin() as tx:
         caller = await make_caller(tx)
         project = await make_project(tx, caller)
@@ -206,8 +208,7 @@ async def open_serving(database_url: str, root: Path, runner: Runner) -> AsyncIt
         listener.subscribe(channel, lambda _payload: house.changes.set())
     await listener.start()
     stop = asyncio.Event()
-    worker = Worker(db, Registry(HANDLERS), WorkerResources(blobs, runner), concurrency=2, timing=_WORKER)
-    working = asyncio.create_task(worker.run(stop))
+    working = asyncio.create_task(run_worker(db, blobs, runner, stop) if worker else stop.wait())
     try:
         yield house
     finally:
@@ -215,6 +216,16 @@ async def open_serving(database_url: str, root: Path, runner: Runner) -> AsyncIt
         await working
         await listener.stop()
         await db.close()
+
+
+def open_blobs(root: Path) -> BlobStore:
+    return BlobStore.on_disk(root / "store", b"k" * 32)
+
+
+async def run_worker(db: Database, blobs: BlobStore, runner: Runner, stop: asyncio.Event) -> None:
+    """Build until told to stop."""
+    worker = Worker(db, Registry(HANDLERS), WorkerResources(blobs, runner), concurrency=2, timing=_WORKER)
+    await worker.run(stop)
 
 
 @dataclass

@@ -4,11 +4,7 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -225,55 +221,6 @@ async def test_deleted_version_takes_its_requests_with_it(serving: ServingHouse,
     await wait_until(lambda: version.id not in engine.engine._pools)
     async with serving.db.begin() as tx:
         assert await store.list_requests(tx, version.id, ids) == []
-
-
-@pytest.fixture
-def start_engine(
-    serving: ServingHouse, tmp_path: Path, open_dir: Path
-) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
-    """Starts engines in processes of their own."""
-    started = []
-
-    def start() -> subprocess.Popen[bytes]:
-        command = [
-            sys.executable,
-            "-m",
-            "support.serving_engine",
-            serving.db.url,
-            str(tmp_path),
-            str(open_dir / "runner"),
-        ]
-        process = subprocess.Popen(command, cwd=Path(__file__).parents[2])
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
-
-
-async def test_engine_killed_in_the_middle_leaves_every_request_with_one_result(
-    serving: ServingHouse, gates: Gates, start_engine: Callable[[], subprocess.Popen[bytes]]
-):
-    path = await serving.serve(GATED, maximum_instances=2)
-    names = [f"item-{number}" for number in range(20)]
-    for name in names[:8]:
-        gates.open(name)
-    ids = await serving.submit(path, *map(gates.data, names))
-    first = start_engine()
-    await wait_until(lambda: sum(map(gates.began, names[8:])) == 2)
-    await serving.until(lambda: some_finished(serving, path, ids))
-    first.kill()
-    first.wait()
-    before = {item.id: item for item in await serving.collect(path, ids) if item.state is RequestState.COMPLETED}
-    for name in names:
-        gates.open(name)
-    start_engine()
-    found = await serving.finished(path, ids)
-    assert results(found) == [f"{name} through" for name in names]
-    assert before
-    assert {item.id: item for item in found if item.id in before} == before
 
 
 async def some_finished(serving: ServingHouse, path: VersionPath, ids: list[UUID]) -> bool:
