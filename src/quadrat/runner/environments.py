@@ -13,6 +13,7 @@ import json
 import os
 import re
 import shutil
+import stat
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -130,10 +131,32 @@ class Environments:
                 lines.append(line)
                 on_line(line)
 
-            command = self._command([*install, "-r", "-"], wanted.folder, lock, stdin=wanted.text.encode())
-            if await run(command, report) != 0:
-                raise _refusal("The requirements could not be installed", lines)
+            async with self._sources(place, wanted) as folder:
+                command = self._command([*install, "-r", "-"], folder, lock, stdin=wanted.text.encode())
+                if await run(command, report) != 0:
+                    raise _refusal("The requirements could not be installed", lines)
         await self._add_fast_json([*install, "--quiet", "--no-build", "msgspec"], place, lock)
+
+    @asynccontextmanager
+    async def _sources(self, place: Path, wanted: Requirements) -> AsyncIterator[Path]:
+        """The directory that local requirements are relative to: a copy, since builds write beside their sources."""
+        if not wanted.local:
+            yield wanted.folder
+            return
+        copy = self._home / f"{place.name}.sources"
+        await asyncio.to_thread(self._copy_sources, wanted.folder, copy)
+        try:
+            yield copy
+        finally:
+            await asyncio.to_thread(shutil.rmtree, copy, ignore_errors=True)
+
+    def _copy_sources(self, folder: Path, copy: Path) -> None:
+        if copy.exists():
+            shutil.rmtree(copy)
+        shutil.copytree(folder, copy)
+        for path in (copy, *copy.rglob("*")):
+            self._account.take(path)
+            path.chmod(path.stat().st_mode | (stat.S_IRWXU if path.is_dir() else stat.S_IRUSR | stat.S_IWUSR))
 
     async def _add_fast_json(self, argv: list[str], place: Path, lock: int) -> None:
         # The shim works without it, only slower with large bodies. It has no requirements, so it disturbs nothing.

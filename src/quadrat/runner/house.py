@@ -93,7 +93,8 @@ def _make_folders(root: Path) -> None:
 def _cache_folder(root: Path, wanted: Path | None, account: Account) -> Path:
     folder = wanted if wanted is not None else root / "cache"
     if not folder.exists():
-        folder.mkdir(parents=True)
+        # Another process may make it at the same moment.
+        folder.mkdir(parents=True, exist_ok=True)
         account.take(folder)
     if not account.own and folder.stat().st_uid != account.uid:
         # It is somebody else's; leave it as it is.

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 import shutil
 import sys
 import tempfile
@@ -95,3 +96,10 @@ async def bench(runner: Runner) -> AsyncIterator[Workbench]:
     yield bench
     for instance in bench.instances:
         await instance.stop(grace_s=0.2)
+
+
+@pytest.fixture
+def strict_umask() -> Iterator[None]:
+    before = os.umask(0o077)
+    yield
+    os.umask(before)

@@ -5,10 +5,9 @@ import json
 from typing import Any
 
 import pytest
+from tests.unit.runner.conftest import MIB, OWN_LANGUAGE, Workbench
 
 from quadrat.runner.base import BuildError, BuildStage, Instance, InstanceLostError, Reply, RequestTimeoutError
-
-from tests.unit.runner.conftest import MIB, OWN_LANGUAGE, Workbench
 
 pytestmark = pytest.mark.anyio
 

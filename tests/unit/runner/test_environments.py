@@ -1,0 +1,208 @@
+"""Environments that several processes share, and builds that are killed."""
+
+import asyncio
+import os
+import signal
+import stat
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.unit.runner.conftest import OWN_LANGUAGE, Workbench, pack, revision_of
+
+from quadrat.runner.accounts import own_account
+from quadrat.runner.base import BuildError, BuildStage, Runner
+from quadrat.runner.environments import environment_key, read_requirements
+from quadrat.runner.interpreters import Interpreter, Interpreters, probe
+
+pytestmark = pytest.mark.anyio
+
+MODEL = "class Model:\n    def request(self, data): return data\n"
+PYTHON = Interpreter(Path("/usr/bin/python3.11"), (3, 11, 2))
+BUILDER = """
+import asyncio, sys
+from pathlib import Path
+from quadrat.runner.base import Revision
+from quadrat.runner.local import LocalRunner
+
+async def fetch(target):
+    target.write_bytes(Path(sys.argv[2]).read_bytes())
+
+async def main():
+    runner = LocalRunner(Path(sys.argv[1]))
+    revision = Revision(sys.argv[4], sys.argv[3], fetch)
+    prepared = await runner.prepare(revision, lambda line: print(line.text, flush=True))
+    print("DONE", prepared.environment_key, flush=True)
+    await runner.close()
+
+asyncio.run(main())
+"""
+# Builds itself without any other package; says on a named pipe that it has begun, and the first time never ends.
+BACKEND = """
+import os, time, zipfile
+# Builds of older tools write beside their sources.
+open("scratch.txt", "w").close()
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    with open("@PIPE@", "w") as pipe:
+        pipe.write("building")
+    if not os.path.exists("@SECOND@"):
+        time.sleep(600)
+    name = "slowpoke-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(os.path.join(folder, name), "w") as wheel:
+        wheel.writestr("slowpoke.py", "x = 1")
+        facts = "slowpoke-1.0.dist-info/"
+        wheel.writestr(facts + "METADATA", "Metadata-Version: 2.1\\nName: slowpoke\\nVersion: 1.0\\n")
+        wheel.writestr(facts + "WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        wheel.writestr(facts + "RECORD", "")
+    return name
+"""
+PROJECT = """
+[build-system]
+requires = []
+build-backend = "backend"
+backend-path = ["."]
+[project]
+name = "slowpoke"
+version = "1.0"
+"""
+
+
+async def start_builder(root: Path, archive: Path, key: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-c", BUILDER, str(root), str(archive), OWN_LANGUAGE, key, stdout=asyncio.subprocess.PIPE
+    )
+
+
+async def test_prepare_in_two_processes_builds_once(open_dir: Path) -> None:
+    archives = []
+    for number in (1, 2):
+        archive = open_dir / f"same-{number}.zip"
+        requirements = "six==1.16.0\n" if number == 1 else "\n# the same\nsix==1.16.0  # really\n"
+        archive.write_bytes(pack({"model_package/model.py": MODEL, "model_package/requirements.txt": requirements}))
+        archives.append(archive)
+    builders = [await start_builder(open_dir / "two", archive, archive.stem) for archive in archives]
+    outputs = [(await builder.communicate())[0].decode() for builder in builders]
+    assert [builder.returncode for builder in builders] == [0, 0]
+    keys = {line for output in outputs for line in output.splitlines() if line.startswith("DONE")}
+    assert len(keys) == 1
+    assert sum("six==1.16.0" in output for output in outputs) == 1
+
+
+async def test_prepare_after_killed_build_builds_again(open_dir: Path) -> None:
+    pipe, second = open_dir / "begun", open_dir / "second"
+    os.mkfifo(pipe)
+    pipe.chmod(0o666)
+    files = {
+        "model_package/model.py": MODEL.replace("class", "import slowpoke\nclass"),
+        "model_package/requirements.txt": "./slowpoke\n",
+        "model_package/slowpoke/pyproject.toml": PROJECT,
+        "model_package/slowpoke/backend.py": BACKEND.replace("@PIPE@", str(pipe)).replace("@SECOND@", str(second)),
+    }
+    archive = open_dir / "slow.zip"
+    archive.write_bytes(pack(files))
+    builder = await start_builder(open_dir / "slow", archive, revision_of(archive.read_bytes()).key)
+    assert await asyncio.to_thread(pipe.read_text) == "building"
+    builder.send_signal(signal.SIGKILL)
+    await builder.wait()
+    (environment,) = [path for path in (open_dir / "slow" / "environments").iterdir() if path.is_dir()]
+    assert not (environment / "complete.json").exists()
+    assert (environment / "bin").is_dir()
+
+    second.touch()
+    again = await start_builder(open_dir / "slow", archive, revision_of(archive.read_bytes()).key)
+    assert await asyncio.to_thread(pipe.read_text) == "building"
+    async with asyncio.timeout(60):
+        output, _ = await again.communicate()
+    assert output.decode().splitlines()[-1] == f"DONE {environment.name}"
+
+
+async def test_prepare_cancelled_leaves_room_for_the_next(
+    open_dir: Path, make_local_runner: Callable[[], Runner]
+) -> None:
+    pipe, second = open_dir / "begun-2", open_dir / "second-2"
+    os.mkfifo(pipe)
+    pipe.chmod(0o666)
+    files = {
+        "model_package/model.py": MODEL,
+        "model_package/requirements.txt": "./slowpoke\n",
+        "model_package/slowpoke/pyproject.toml": PROJECT,
+        "model_package/slowpoke/backend.py": BACKEND.replace("@PIPE@", str(pipe)).replace("@SECOND@", str(second)),
+    }
+    bench = Workbench(make_local_runner())
+    building = asyncio.create_task(bench.prepare(files))
+    assert await asyncio.to_thread(pipe.read_text) == "building"
+    building.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await building
+    second.touch()
+    building = asyncio.create_task(bench.prepare(files))
+    assert await asyncio.to_thread(pipe.read_text) == "building"
+    async with asyncio.timeout(60):
+        assert (await building).python.exists()
+    await bench.runner.close()
+
+
+async def test_prepare_without_requirements_shares_one_environment_with_fast_json(bench: Workbench) -> None:
+    first = await bench.prepare({"model_package/model.py": MODEL, "model_package/a.txt": "1"})
+    second = await bench.prepare({"model_package/model.py": MODEL, "model_package/a.txt": "2"})
+    assert first.environment_key == second.environment_key
+    assert first.revision_key != second.revision_key
+    assert list(first.python.parent.parent.glob("lib/python*/site-packages/msgspec"))
+
+
+async def test_prepare_builds_what_others_cannot_change(bench: Workbench) -> None:
+    prepared = await bench.prepare({"model_package/model.py": MODEL})
+    for path in (prepared.python.parent, prepared.package_dir, prepared.package_dir / "model.py"):
+        assert stat.S_IMODE(path.stat().st_mode) & 0o022 == 0
+
+
+async def test_prepare_requirements_that_are_no_text_are_refused(bench: Workbench) -> None:
+    with pytest.raises(BuildError, match=r"requirements\.txt is not UTF-8 text") as refused:
+        await bench.prepare({"model_package/model.py": MODEL, "model_package/requirements.txt": b"\x80\x81"})
+    assert refused.value.stage is BuildStage.REQUIREMENTS
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_read_requirements_in_the_encodings_of_windows_is_the_same(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "requirements.txt").write_bytes("six==1.0  # ä\r\n\r\n#x\r\nnumpy".encode(encoding))
+    assert read_requirements(tmp_path).text == "six==1.0\nnumpy\n"
+
+
+def test_read_requirements_keeps_fragments_of_addresses(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("x @ https://host/x.zip#sha256=1\n")
+    found = read_requirements(tmp_path)
+    assert found.text == "x @ https://host/x.zip#sha256=1\n"
+    assert not found.local
+
+
+@pytest.mark.parametrize("line", ["-r more.txt", "-e .", "./lib", "--requirement=x.txt", "x @ file:x", "-c c.txt"])
+def test_environment_key_with_files_of_the_package_depends_on_the_package(tmp_path: Path, line: str) -> None:
+    (tmp_path / "requirements.txt").write_text(line)
+    wanted = read_requirements(tmp_path)
+    assert environment_key(PYTHON, wanted, "a") != environment_key(PYTHON, wanted, "b")
+
+
+def test_environment_key_depends_on_interpreter_and_lines_but_not_their_order(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("six\nnumpy\n")
+    first = read_requirements(tmp_path)
+    (tmp_path / "requirements.txt").write_text("numpy\nsix")
+    second = read_requirements(tmp_path)
+    assert environment_key(PYTHON, first, "a") == environment_key(PYTHON, second, "b")
+    assert environment_key(Interpreter(PYTHON.path, (3, 11, 3)), first, "a") != environment_key(PYTHON, first, "a")
+    (tmp_path / "requirements.txt").write_text("numpy")
+    assert environment_key(PYTHON, read_requirements(tmp_path), "a") != environment_key(PYTHON, first, "a")
+
+
+async def test_find_language_newer_than_all_gives_the_newest() -> None:
+    found = await Interpreters(own_account()).find("python3.99")
+    assert found is not None
+    assert found.version >= sys.version_info[:2]
+
+
+async def test_probe_program_that_is_no_python_finds_nothing(tmp_path: Path) -> None:
+    script = tmp_path / "python3.11"
+    script.write_text("#!/bin/sh\necho hello\n")
+    script.chmod(0o755)
+    assert await probe(script, own_account()) is None
+    assert await probe(tmp_path / "missing", own_account()) is None
