@@ -4,12 +4,22 @@ from fastapi import FastAPI
 
 from quadrat.api.docs import install_docs
 from quadrat.api.ubiops.errors import render
-from quadrat.api.ubiops.routes import authorize, models, organizations, projects, requests, status, user, versions
+from quadrat.api.ubiops.routes import (
+    authorize,
+    direct,
+    models,
+    organizations,
+    projects,
+    requests,
+    status,
+    user,
+    versions,
+)
 from quadrat.api.wire import install_errors, serve_both_slashes
 
 PREFIX = "/v2.1"
 _ROUTERS = (
-    requests.router,  # first, since routes are tried in order and this is where the requests are
+    direct.router,  # first, since routes are tried in order
     status.router,
     authorize.router,
     user.router,
@@ -17,6 +27,7 @@ _ROUTERS = (
     projects.router,
     models.router,
     versions.router,
+    requests.router,
 )
 
 

@@ -10,11 +10,12 @@ MODEL = "/projects/{project_name}/models/{model_name}"
 VERSION = MODEL + "/versions/{version}"
 
 
-def _model(project_name: str, model_name: str) -> ModelPath:
+# Coroutines: the framework would run plain functions in threads.
+async def _model(project_name: str, model_name: str) -> ModelPath:
     return ModelPath(project_name, model_name)
 
 
-def _version(project_name: str, model_name: str, version: str) -> VersionPath:
+async def _version(project_name: str, model_name: str, version: str) -> VersionPath:
     return VersionPath(project_name, model_name, version)
 
 

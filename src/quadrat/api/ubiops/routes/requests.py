@@ -1,4 +1,4 @@
-"""Direct and batch requests of a version."""
+"""Batch requests of a version."""
 
 from typing import Annotated, Any
 
@@ -9,11 +9,9 @@ from quadrat.api.guard import new_router
 from quadrat.api.ubiops.auth import SignedIn
 from quadrat.api.ubiops.convert.requests import (
     to_create_responses,
-    to_data,
     to_ids,
     to_items,
     to_list_response,
-    to_model_request_list,
     to_request_id,
     to_result_list,
     to_states,
@@ -23,14 +21,11 @@ from quadrat.api.ubiops.schemas.requests import (
     BatchModelRequestCreateResponse,
     BatchModelRequestListResponse,
     BatchModelRequestResultList,
-    ModelRequestList,
     RequestListQuery,
 )
 from quadrat.api.wire import Tx, json_response
 from quadrat.db.engine import Database
-from quadrat.identity.authenticator import Authenticator
 from quadrat.serving.actions import requests
-from quadrat.serving.engine import ServingEngine
 
 router = new_router("Model requests")
 
@@ -45,30 +40,8 @@ def _body(schema: dict[str, Any], *, text: bool = False) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": content}}
 
 
-_DATA = _body({"description": "An object with the model's input fields, or a text for a plain model"}, text=True)
 _ITEMS = _body({"description": "A list of request data, at most 250, or the data of one request"}, text=True)
 _IDS = _body({"type": "array", "items": {"type": "string", "format": "uuid"}, "maxItems": requests.MAX_ITEMS})
-
-
-@router.post(
-    VERSION + "/request",
-    operation_id="model_requests_create",
-    response_model=ModelRequestList,
-    openapi_extra=_DATA,
-)
-async def model_requests_create(
-    request: Request,
-    path: AtVersion,
-    caller: SignedIn,
-    timeout: Annotated[int, Query(ge=10, le=3600, description="Seconds, a cold start included")] = 300,  # noqa: ASYNC109 - of the model
-) -> Response:
-    """Run a request now; a model that fails answers 200 with ``success`` false."""
-    authenticator: Authenticator = request.state.authenticator
-    engine: ServingEngine = request.state.engine
-    deployment = await engine.open(caller, await authenticator.access(caller, path.project), path)
-    data = to_data(await request.body(), request.headers.get("content-type", ""))
-    answer = to_model_request_list(*await engine.run(deployment, data, timeout))
-    return Response(answer, media_type="application/json")
 
 
 @router.post(
