@@ -1,7 +1,7 @@
 """What can be done with jobs: ask for one, look at it, answer it, cancel it, try it again."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -12,11 +12,13 @@ from quadrat.db.notify import notify
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.identity.types import Caller, ProjectId, UserId
 from quadrat.jobs import rules, store
-from quadrat.jobs.types import Job, JobId, JobState
+from quadrat.jobs.types import Job, JobFilter, JobId, JobState, Queueing
 
 CANCEL_CHANNEL = "quadrat_job_cancel"
-DEFAULT_QUEUE = "default"
+DELETE_FILE = "jobs.delete_file"
 _MAX_PAGE = 1000
+_NEXT = Queueing()
+_ALL = JobFilter()
 
 
 async def enqueue(
@@ -26,7 +28,7 @@ async def enqueue(
     *,
     owner_id: UserId | None = None,
     project_id: ProjectId | None = None,
-    after: timedelta | None = None,
+    queueing: Queueing = _NEXT,
 ) -> JobId:
     """Ask for a job within the caller's transaction: it exists and runs when that commits, and not otherwise.
 
@@ -36,10 +38,16 @@ async def enqueue(
         params: JSON values for the handler.
         owner_id: Whose job it is.
         project_id: The project that it belongs to, and ends with.
-        after: Not before this long from now.
+        queueing: When and beside what; as soon as a worker is free.
+
+    Returns:
+        The job; the one that waits already, when `queueing` says so.
     """
-    job_id = await store.insert_job(tx, new_uuid(), kind, DEFAULT_QUEUE, params, (owner_id, project_id))
-    await store.defer(tx, job_id, DEFAULT_QUEUE, scheduled_at=None if after is None else now() + after)
+    place = (owner_id, project_id)
+    if queueing.once and (waiting := await store.hold_waiting(tx, kind, params, place)) is not None:
+        return waiting
+    job_id = await store.insert_job(tx, new_uuid(), kind, queueing.queue, params, place, lock=queueing.lock)
+    await store.defer(tx, job_id, scheduled_at=None if queueing.after is None else now() + queueing.after)
     return job_id
 
 
@@ -56,13 +64,20 @@ async def get_job(tx: AsyncConnection, caller: Caller, job_id: JobId, *, for_upd
 
 
 async def list_jobs(
-    tx: AsyncConnection, caller: Caller, *, everyone: bool = False, limit: int = 100, before: JobId | None = None
+    tx: AsyncConnection,
+    caller: Caller,
+    wanted: JobFilter = _ALL,
+    *,
+    everyone: bool = False,
+    limit: int = 100,
+    before: JobId | None = None,
 ) -> Sequence[Job]:
     """The caller's jobs, newest first.
 
     Args:
         tx: The transaction.
         caller: Who asks.
+        wanted: Which of them.
         everyone: All users' jobs, for a platform admin.
         limit: Most jobs, up to 1000.
         before: Only older ones than this.
@@ -73,7 +88,7 @@ async def list_jobs(
     if everyone and not caller.is_platform_admin:
         raise QuadratError(ErrorKind.FORBIDDEN, "Only an administrator may list everyone's jobs.")
     owner_id = None if everyone else caller.user_id
-    return await store.list_jobs(tx, owner_id, limit=min(limit, _MAX_PAGE), before=before)
+    return await store.list_jobs(tx, owner_id, wanted, limit=min(limit, _MAX_PAGE), before=before)
 
 
 async def read_log(tx: AsyncConnection, caller: Caller, job_id: JobId) -> Sequence[tuple[datetime, str]]:
@@ -102,7 +117,7 @@ async def retry(tx: AsyncConnection, caller: Caller, job_id: JobId) -> None:
     """
     found = await get_job(tx, caller, job_id, for_update=True)
     rules.require_state(found.state, JobState.FAILED, to="started again")
-    await _back_to_pending(tx, job_id, errors=[])
+    await _back_to_pending(tx, job_id, errors=[], cancel_requested=False, progress_percent=None)
 
 
 async def answer(tx: AsyncConnection, caller: Caller, job_id: JobId, reply: Mapping[str, Any]) -> None:
@@ -117,11 +132,15 @@ async def answer(tx: AsyncConnection, caller: Caller, job_id: JobId, reply: Mapp
 
 
 async def delete(tx: AsyncConnection, caller: Caller, job_id: JobId) -> None:
-    """Forget a job; one that runs is told to end."""
+    """Forget a job and the file that it made; one that runs is told to end."""
     await cancel(tx, caller, job_id)
+    found = await get_job(tx, caller, job_id)
     await store.delete_job(tx, job_id)
+    if found.result_file is not None:
+        # Of no project: the file has to go also when the project goes first.
+        await enqueue(tx, DELETE_FILE, {"key": found.result_file.key})
 
 
 async def _back_to_pending(tx: AsyncConnection, job_id: JobId, **values: Any) -> None:
     await store.change(tx, job_id, state=JobState.PENDING, progress_message="Waiting for a slot", **values)
-    await store.defer(tx, job_id, await store.find_queue(tx, job_id))
+    await store.defer(tx, job_id)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from quadrat.db.engine import Database
-from quadrat.jobs import store
+from quadrat.jobs import rules, store
 from quadrat.jobs.types import Job, ResultFile
 
 Resources = TypeVar("Resources")
@@ -42,14 +42,22 @@ class JobContext(Generic[Resources]):
         self.result_file: ResultFile | None = None
         self._next_progress = 0.0
 
-    async def progress(self, percent: int, message: str) -> None:
-        """Say how far the job is; written at most twice a second."""
+    async def progress(self, percent: float, message: str) -> None:
+        """Say how far the job is, 0 to 100; written at most twice a second.
+
+        Raises:
+            JobCancelledError: It is to end.
+        """
         if time.monotonic() < self._next_progress:
             return
         self._next_progress = time.monotonic() + _PROGRESS_EVERY_S
         async with self.db.begin() as tx:
             await store.change(
-                tx, self.job.id, attempt=self.job.attempt, progress_percent=percent, progress_message=message
+                tx,
+                self.job.id,
+                attempt=self.job.attempt,
+                progress_percent=rules.whole_percent(percent),
+                progress_message=store.storable(message),
             )
         await self.check_cancelled()
 
@@ -86,9 +94,10 @@ class Handler:
 
     Args:
         kind: Its name, e.g. ``serving.build``.
-        run: Called with the context and the job's params; returns the result. It may be called again for the same job
-            after a crash, so it has to be safe to run twice.
-        max_attempts: Runs before the job counts as failed.
+        run: Called with the context and the job's params; returns the result, JSON values. It may be called again for
+            the same job after a crash, so it has to be safe to run twice. What computes for long goes through
+            `asyncio.to_thread`: a worker whose loop is held up counts as lost.
+        max_attempts: Failed runs, or runs that took their worker with them, before the job counts as failed.
     """
 
     kind: str

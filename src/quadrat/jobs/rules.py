@@ -39,6 +39,11 @@ def require_state(state: JobState, *allowed: JobState, to: str) -> None:
         raise QuadratError(ErrorKind.WRONG_STATE, f"This job is {state}; it cannot be {to} now.")
 
 
+def whole_percent(percent: float) -> int:
+    """Progress as it is shown: whole, within 0 to 100."""
+    return round(min(100.0, max(0.0, percent)))
+
+
 def wait_before_retry_s(attempt: int) -> float:
     """Seconds to wait after the given attempt failed: 2, 4, 8, ... at most 300."""
     return min(_LONGEST_WAIT_S, _FIRST_WAIT_S * float(2 ** (attempt - 1)))

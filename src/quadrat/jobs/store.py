@@ -1,24 +1,54 @@
 """All SQL of jobs, the call that puts one into procrastinate's queue among it."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, delete, func, insert, or_, select, text, update
+from sqlalchemy import Select, delete, func, insert, or_, select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.identity.types import ProjectId, UserId
+from quadrat.jobs.rules import ENDED
 from quadrat.jobs.tables import job, job_log
-from quadrat.jobs.types import Job, JobId, JobState, ResultFile
+from quadrat.jobs.types import Job, JobFilter, JobId, JobState, ResultFile
 
 TASK = "quadrat.run_job"
 
+# Queue, task, priority, lock, queueing lock, arguments, not before.
 _DEFER = text(
-    "SELECT procrastinate_defer_jobs_v1(ARRAY[ROW(CAST(:queue AS varchar), CAST(:task AS varchar), 0, "
-    "NULL, NULL, CAST(:args AS jsonb), CAST(:scheduled_at AS timestamptz))"
-    "::procrastinate_job_to_defer_v1])"
+    "SELECT procrastinate_defer_jobs_v1(ARRAY[ROW(j.queue, CAST(:task AS varchar), 0, j.lock, NULL, "
+    "jsonb_build_object('job_id', j.id), CAST(:scheduled_at AS timestamptz))::procrastinate_job_to_defer_v1]) "
+    "FROM jobs.job j WHERE j.id = :job_id"
+)
+
+# What a lost worker held becomes a new entry: should that worker only have been slow, it has nothing left to end, and
+# the insertion wakes the others at once. A job that has another entry already goes on through that one.
+_REQUEUE_LOST = text(
+    """
+    WITH lost AS (
+        DELETE FROM procrastinate_jobs WHERE id IN (
+            SELECT q.id FROM procrastinate_jobs q
+            WHERE q.status = 'doing' AND q.task_name = :task AND NOT EXISTS (
+                SELECT FROM procrastinate_workers w
+                WHERE w.id = q.worker_id AND w.last_heartbeat >= now() - make_interval(secs => :stalled_after_s)
+            )
+            FOR UPDATE OF q SKIP LOCKED
+        )
+        RETURNING id, CAST(args ->> 'job_id' AS bigint) AS job_id, coalesce(CAST(args ->> 'lost' AS int), 0) AS times
+    )
+    SELECT j.id, procrastinate_defer_jobs_v1(ARRAY[ROW(
+        j.queue, CAST(:task AS varchar), 0, j.lock, NULL,
+        jsonb_build_object('job_id', j.id, 'lost', lost.times + CAST(j.state = 'running' AS int)),
+        NULL
+    )::procrastinate_job_to_defer_v1])
+    FROM lost JOIN jobs.job j ON j.id = lost.job_id
+    WHERE j.state IN ('pending', 'running') AND NOT EXISTS (
+        SELECT FROM procrastinate_jobs other
+        WHERE other.status IN ('todo', 'doing') AND CAST(other.args ->> 'job_id' AS bigint) = j.id
+            AND other.id NOT IN (SELECT id FROM lost)
+    )
+    """
 )
 
 
@@ -44,6 +74,8 @@ def _select_jobs() -> Select[Any]:
         job.c.cancel_requested,
         job.c.created_at,
         job.c.updated_at,
+        job.c.started_at,
+        job.c.finished_at,
     )
 
 
@@ -68,16 +100,20 @@ def _to_job(row: Sequence[Any]) -> Job:
         cancel_requested=row[17],
         created_at=row[18],
         updated_at=row[19],
+        started_at=row[20],
+        finished_at=row[21],
     )
 
 
-async def insert_job(
+async def insert_job(  # noqa: PLR0913 - one for each column that is not made here
     tx: AsyncConnection,
     uuid: UUID,
     kind: str,
     queue: str,
     params: Mapping[str, Any],
     place: tuple[UserId | None, ProjectId | None],
+    *,
+    lock: str | None = None,
 ) -> JobId:
     """A new pending job; `place` is its owner and its project."""
     owner_id, project_id = place
@@ -85,6 +121,7 @@ async def insert_job(
         "uuid": uuid,
         "kind": kind,
         "queue": queue,
+        "lock": lock,
         "params": dict(params),
         "owner_id": owner_id,
         "project_id": project_id,
@@ -94,15 +131,40 @@ async def insert_job(
     return JobId((await tx.execute(insert(job).values(values).returning(job.c.id))).scalar_one())
 
 
-async def defer(tx: AsyncConnection, job_id: JobId, queue: str, *, scheduled_at: datetime | None = None) -> None:
+async def hold_waiting(
+    tx: AsyncConnection, kind: str, params: Mapping[str, Any], place: tuple[UserId | None, ProjectId | None]
+) -> JobId | None:
+    """A job like this that waits and, until the end of this transaction, is kept from starting."""
+    owner_id, project_id = place
+    query = (
+        select(job.c.id)
+        .where(
+            job.c.kind == kind,
+            job.c.state == JobState.PENDING,
+            job.c.params == dict(params),
+            job.c.owner_id.is_not_distinct_from(owner_id),
+            job.c.project_id.is_not_distinct_from(project_id),
+        )
+        .limit(1)
+        .with_for_update(read=True)
+    )
+    found = (await tx.execute(query)).scalar_one_or_none()
+    return None if found is None else JobId(found)
+
+
+async def defer(tx: AsyncConnection, job_id: JobId, *, scheduled_at: datetime | None = None) -> None:
     """Put a job into the queue within this transaction; the queue's trigger wakes the workers when it commits."""
-    values = {
-        "queue": queue,
-        "task": TASK,
-        "args": json.dumps({"job_id": job_id}),
-        "scheduled_at": scheduled_at,
-    }
-    await tx.execute(_DEFER, values)
+    await tx.execute(_DEFER, {"task": TASK, "job_id": job_id, "scheduled_at": scheduled_at})
+
+
+async def requeue_lost(tx: AsyncConnection, stalled_after_s: float) -> list[JobId]:
+    """Put back what workers held that have been silent for this long, or are gone; also when several do this at once.
+
+    Returns:
+        The jobs that are going to run again.
+    """
+    rows = await tx.execute(_REQUEUE_LOST, {"task": TASK, "stalled_after_s": stalled_after_s})
+    return [JobId(job_id) for job_id, _ in rows]
 
 
 async def find_job(tx: AsyncConnection, job_id: JobId, *, for_update: bool = False) -> Job | None:
@@ -112,14 +174,17 @@ async def find_job(tx: AsyncConnection, job_id: JobId, *, for_update: bool = Fal
     return None if row is None else _to_job(row)
 
 
-async def find_queue(tx: AsyncConnection, job_id: JobId) -> str:
-    """The queue that a job runs in."""
-    return (await tx.execute(select(job.c.queue).where(job.c.id == job_id))).scalar_one()
-
-
-async def list_jobs(tx: AsyncConnection, owner_id: UserId | None, *, limit: int, before: JobId | None) -> list[Job]:
+async def list_jobs(
+    tx: AsyncConnection, owner_id: UserId | None, wanted: JobFilter, *, limit: int, before: JobId | None
+) -> list[Job]:
     """Newest first; of one owner, or of all."""
     query = _select_jobs().order_by(job.c.id.desc()).limit(limit)
+    if wanted.kinds is not None:
+        query = query.where(job.c.kind.in_(wanted.kinds))
+    if wanted.states is not None:
+        query = query.where(job.c.state.in_(wanted.states))
+    if wanted.project_id is not None:
+        query = query.where(job.c.project_id == wanted.project_id)
     if owner_id is not None:
         query = query.where(job.c.owner_id == owner_id)
     if before is not None:
@@ -132,7 +197,12 @@ async def begin_attempt(tx: AsyncConnection, job_id: JobId) -> Job | None:
     statement = (
         update(job)
         .where(job.c.id == job_id, or_(job.c.state == JobState.PENDING, job.c.state == JobState.RUNNING))
-        .values(state=JobState.RUNNING, attempt=job.c.attempt + 1, updated_at=func.now())
+        .values(
+            state=JobState.RUNNING,
+            attempt=job.c.attempt + 1,
+            updated_at=func.now(),
+            started_at=func.coalesce(job.c.started_at, func.now()),
+        )
         .returning(job.c.id)
     )
     if (await tx.execute(statement)).one_or_none() is None:
@@ -151,6 +221,8 @@ async def change(tx: AsyncConnection, job_id: JobId, *, attempt: int | None = No
         **values: New values by column.
     """
     statement = update(job).where(job.c.id == job_id).values(updated_at=func.now(), **values)
+    if "state" in values:
+        statement = statement.values(finished_at=func.now() if values["state"] in ENDED else None)
     if attempt is not None:
         statement = statement.where(job.c.attempt == attempt, job.c.state == JobState.RUNNING)
     return (await tx.execute(statement.returning(job.c.id))).one_or_none() is not None
@@ -162,11 +234,24 @@ async def is_cancel_requested(tx: AsyncConnection, job_id: JobId) -> bool:
     return found is None or found
 
 
+async def list_unwanted(tx: AsyncConnection, runs: Collection[tuple[JobId, int]]) -> set[tuple[JobId, int]]:
+    """Which of these runs, each an attempt of a job, are to end: cancelled, deleted, or taken over by another."""
+    query = select(job.c.id, job.c.attempt).where(
+        tuple_(job.c.id, job.c.attempt).in_(runs), job.c.state == JobState.RUNNING, ~job.c.cancel_requested
+    )
+    return set(runs) - {(JobId(job_id), attempt) for job_id, attempt in await tx.execute(query)}
+
+
 async def append_log(tx: AsyncConnection, job_id: JobId, lines: Sequence[str]) -> None:
     """Add lines to a job's log; a job that is gone takes none."""
     known = select(job.c.id).where(job.c.id == job_id)
     if lines and (await tx.execute(known)).one_or_none() is not None:
-        await tx.execute(insert(job_log), [{"job_id": job_id, "line": line.replace("\0", "")} for line in lines])
+        await tx.execute(insert(job_log), [{"job_id": job_id, "line": storable(line)} for line in lines])
+
+
+def storable(line: str) -> str:
+    """The text without what PostgreSQL cannot hold."""
+    return line.replace("\0", "").encode(errors="replace").decode()
 
 
 async def read_log(tx: AsyncConnection, job_id: JobId) -> list[tuple[datetime, str]]:

@@ -34,6 +34,7 @@ class _JobColumns(TypedColumns):
     uuid: Named[UUID] = Column(Uuid, unique=True)
     kind: Named[str] = Column(Text)
     queue: Named[str] = Column(Text)
+    lock: Named[str | None] = Column(Text)
     owner_id: Named[int | None] = Column(BigInteger, ForeignKey("identity.user.id", ondelete="SET NULL"))
     project_id: Named[int | None] = Column(
         BigInteger, ForeignKey("identity.project.id", ondelete="CASCADE"), index=True
@@ -53,6 +54,8 @@ class _JobColumns(TypedColumns):
     cancel_requested: Named[bool] = Column(Boolean, server_default=text("false"))
     created_at: Named[datetime] = Column(DateTime(timezone=True), server_default=func.now())
     updated_at: Named[datetime] = Column(DateTime(timezone=True), server_default=func.now())
+    started_at: Named[datetime | None] = Column(DateTime(timezone=True))
+    finished_at: Named[datetime | None] = Column(DateTime(timezone=True))
 
 
 job = Table(
@@ -65,6 +68,7 @@ job = Table(
     ),
     CheckConstraint("progress_percent BETWEEN 0 AND 100", name="progress"),
     Index(None, "owner_id", "id"),
+    Index("ix_job_pending", "kind", postgresql_where=text("state = 'pending'")),
     schema=SCHEMA,
 )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NewType
 from uuid import UUID
@@ -10,6 +10,7 @@ from uuid import UUID
 from quadrat.identity.types import ProjectId, UserId
 
 JobId = NewType("JobId", int)
+DEFAULT_QUEUE = "default"
 
 
 class JobState(StrEnum):
@@ -39,6 +40,40 @@ class ResultFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Queueing:
+    """How a job waits for its turn.
+
+    Args:
+        after: Not before this long from now.
+        lock: Jobs with the same lock run one at a time, on whatever worker, e.g. ``import:<project id>``. A job that
+            waits for its next attempt keeps the others waiting, one that waits for an answer does not.
+        once: Nothing new when the same job (kind, params, owner, project) waits already: it will see what this
+            transaction does, because it cannot start before that commits.
+        queue: Workers may be told to serve some queues only.
+    """
+
+    after: timedelta | None = None
+    lock: str | None = None
+    once: bool = False
+    queue: str = DEFAULT_QUEUE
+
+
+@dataclass(frozen=True, slots=True)
+class JobFilter:
+    """Which jobs to list; None leaves a thing open.
+
+    Args:
+        kinds: Names of handlers.
+        states: Where they stand.
+        project_id: Of one project.
+    """
+
+    kinds: frozenset[str] | None = None
+    states: frozenset[JobState] | None = None
+    project_id: ProjectId | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One job.
 
@@ -61,6 +96,8 @@ class Job:
         cancel_requested: True from the moment someone cancelled it while it ran.
         created_at: When it was asked for.
         updated_at: When anything of this last changed.
+        started_at: When it first ran.
+        finished_at: When it ended; None while it may still go on.
     """
 
     id: JobId
@@ -81,3 +118,5 @@ class Job:
     cancel_requested: bool
     created_at: datetime
     updated_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None

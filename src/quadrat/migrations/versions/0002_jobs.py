@@ -17,6 +17,7 @@ def upgrade() -> None:
         sa.Column("uuid", sa.Uuid(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("queue", sa.Text(), nullable=False),
+        sa.Column("lock", sa.Text(), nullable=True),
         sa.Column("owner_id", sa.BigInteger(), nullable=True),
         sa.Column("project_id", sa.BigInteger(), nullable=True),
         sa.Column("state", sa.Text(), nullable=False),
@@ -34,6 +35,8 @@ def upgrade() -> None:
         sa.Column("cancel_requested", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
             "state IN ('pending', 'running', 'asking', 'failed', 'finished', 'cancelled')", name=op.f("ck_job_state")
         ),
@@ -48,6 +51,9 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_job_owner_id_id"), "job", ["owner_id", "id"], unique=False, schema="jobs")
     op.create_index(op.f("ix_job_project_id"), "job", ["project_id"], unique=False, schema="jobs")
+    op.create_index(
+        "ix_job_pending", "job", ["kind"], unique=False, schema="jobs", postgresql_where=sa.text("state = 'pending'")
+    )
     op.create_table(
         "job_log",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
