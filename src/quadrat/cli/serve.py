@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 import structlog
 import uvicorn
+import uvloop
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.app import create_app
@@ -63,7 +64,8 @@ def run(settings: Settings) -> None:
         url = database_url(settings, server)
         upgrade(url)
         key = secret_key(settings)
-        asyncio.run(_serve(settings, url, key, server))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(settings, url, key, server))
         click.echo("Stopping the database." if server is not None else "Stopped.")
 
 

@@ -100,17 +100,32 @@ async def touch_token(tx: AsyncConnection, token_id: UUID) -> None:
 
 
 async def find_access(tx: AsyncConnection, caller: Caller, ref: ProjectRef) -> Access | None:
-    """The project and all that decides about the caller in it; None when the caller may not know of it."""
-    query = select_projects().where(project.c.id.in_(visible(caller)), _named(ref))
-    row = (await tx.execute(query)).one_or_none()
-    if row is None:
-        return None
-    found = to_project(row)
-    membership = select(member.c.level).where(
-        and_(member.c.organization_id == found.organization_id, member.c.user_id == caller.user_id)
+    """The project and all that decides about the caller in it; None when the caller may not know of it.
+
+    One statement, with a row for each of the caller's assignments: nearly every request begins with it.
+    """
+    query = (
+        select_projects()
+        .add_columns(member.c.level, role.c.permissions, role_assignment.c.object_type, role_assignment.c.object_id)
+        .outerjoin(
+            member, and_(member.c.organization_id == project.c.organization_id, member.c.user_id == caller.user_id)
+        )
+        .outerjoin(
+            role_assignment,
+            and_(role_assignment.c.project_id == project.c.id, role_assignment.c.user_id == caller.user_id),
+        )
+        .outerjoin(role, role.c.id == role_assignment.c.role_id)
+        .where(project.c.id.in_(visible(caller)), _named(ref))
     )
-    level = (await tx.execute(membership)).scalar_one_or_none()
-    return Access(found, None if level is None else MemberLevel(level), await _grants(tx, caller, found.id))
+    rows = (await tx.execute(query)).all()
+    if not rows:
+        return None
+    level = rows[0][7]
+    return Access(
+        to_project(rows[0][:7]),
+        None if level is None else MemberLevel(level),
+        tuple(_to_grant(row[8], row[9], row[10]) for row in rows if row[8] is not None),
+    )
 
 
 async def list_projects(tx: AsyncConnection, caller: Caller) -> Sequence[Project]:
@@ -128,13 +143,5 @@ def _named(ref: ProjectRef) -> ColumnElement[bool]:
     return project.c.name == ref if is_slug(ref) else false()
 
 
-async def _grants(tx: AsyncConnection, caller: Caller, project_id: ProjectId) -> tuple[Grant, ...]:
-    query = (
-        select(role.c.permissions, role_assignment.c.object_type, role_assignment.c.object_id)
-        .join(role, role.c.id == role_assignment.c.role_id)
-        .where(role_assignment.c.project_id == project_id, role_assignment.c.user_id == caller.user_id)
-    )
-    return tuple(
-        Grant(frozenset(permissions), None if type_ is None or id_ is None else Target(ObjectType(type_), id_))
-        for permissions, type_, id_ in await tx.execute(query)
-    )
+def _to_grant(permissions: Sequence[str], type_: str | None, id_: UUID | None) -> Grant:
+    return Grant(frozenset(permissions), None if type_ is None or id_ is None else Target(ObjectType(type_), id_))
