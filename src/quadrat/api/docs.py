@@ -121,7 +121,7 @@ def _article(document: Mapping[str, Any], path: str, method: str, operation: Map
     parts = [
         f'<article id="{escape(operation["operationId"])}">',
         f'<h3><span class="method">{method.upper()}</span>{escape(path)}</h3>',
-        f"<p>{escape(operation.get('description') or operation.get('summary') or '')}</p>",
+        f"<p>{_prose(operation.get('description') or operation.get('summary') or '')}</p>",
         _table(
             "Parameters", ((p["name"], f"{p['in']}, {_type(p.get('schema', {}))}", p) for p in _parameters(operation))
         ),
@@ -131,6 +131,11 @@ def _article(document: Mapping[str, Any], path: str, method: str, operation: Map
         parts.append(_schema_table(document, f"Answer {status}", schema))
     parts.append(f"<pre>{escape(_curl(path, method, operation, credential))}</pre></article>")
     return "".join(parts)
+
+
+def _prose(text: str) -> str:
+    """A docstring's words, what stands in backquotes as code."""
+    return re.sub(r"``?([^`]+)``?", r"<code>\1</code>", escape(text))
 
 
 def _parameters(operation: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -18,7 +18,7 @@ h1::before { content: ""; display: inline-block; width: .72em; height: .72em; ma
   border: .13em solid var(--accent); }
 table { border-collapse: collapse; width: 100%; margin: 2rem 0; }
 td { border-top: 1px solid var(--line); padding: .7rem .75rem .7rem 0; vertical-align: top; }
-code { font: .92em ui-monospace, monospace; }
+code { white-space: nowrap; font: .92em ui-monospace, monospace; }
 a { color: var(--accent); }
 </style>
 </head>
@@ -37,7 +37,7 @@ one token for all of them.</p>
 <td><a href="/v2/docs">documentation</a></td></tr>
 </table>
 <p>For operators: <a href="/readyz">readiness</a>, <a href="/metrics">metrics</a>. Tokens are made with
-<code>quadrat token create --user E-MAIL --name NAME</code>.</p>
+<code>quadrat token create --user EMAIL --name NAME</code>.</p>
 </body>
 </html>
 """
