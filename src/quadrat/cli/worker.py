@@ -13,6 +13,7 @@ from quadrat.app import open_blobs, open_runner
 from quadrat.cli.house import HouseError, database_url, embedded, secret_key
 from quadrat.db.engine import Database
 from quadrat.jobs.registry import Registry
+from quadrat.jobs.tasks import HANDLERS as JOB_HANDLERS
 from quadrat.jobs.worker import Worker, WorkerTiming
 from quadrat.runner.local import LocalRunner
 from quadrat.samples.tasks import HANDLERS as SAMPLE_HANDLERS
@@ -127,7 +128,7 @@ async def _work(settings: Settings, url: str, *, stop_with_parent: bool) -> None
     )
     worker = Worker(
         db,
-        Registry([*SERVING_HANDLERS, *SAMPLE_HANDLERS]),
+        Registry([*JOB_HANDLERS, *SERVING_HANDLERS, *SAMPLE_HANDLERS]),
         resources,
         concurrency=settings.worker_concurrency,
         timing=WorkerTiming(grace_s=settings.shutdown_grace_s),
