@@ -4,23 +4,21 @@ The wheel's own `get_server` lets every local user in without a password; models
 module sets up the cluster itself: password authentication, a socket and no TCP port, a user of its own under root.
 """
 
-import grp
 import importlib.util
 import os
-import pwd
 import secrets
 import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 import psutil
 import structlog
 from sqlalchemy import URL
+
+from quadrat.db.account import Account, AccountError, ensure_system_user
 
 _log = structlog.get_logger(__name__)
 
@@ -52,12 +50,6 @@ class EmbeddedPostgresError(Exception):
     """The embedded database cannot run here; the message says why and how to mend it."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Account:
-    uid: int
-    gid: int
-
-
 class EmbeddedPostgres:
     """One PostgreSQL cluster in `<data dir>/postgres`.
 
@@ -71,7 +63,7 @@ class EmbeddedPostgres:
         self._log_file = self._home / "postgres.log"
         self._password_file = self._home / "postgres.password"
         self._socket_dir = _socket_dir(self._cluster)
-        self._account: _Account | None = None
+        self._account: Account | None = None
         self._bin = _installed_binaries()
 
     @property
@@ -255,28 +247,15 @@ def _tail(path: Path, lines: int = 8) -> str:
     return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
 
 
-def _database_account() -> _Account:
-    """PostgreSQL refuses to run as root, and models run as another user than the database."""
+def _database_account() -> Account:
+    """Another user than root, whom PostgreSQL refuses, and than the one that models run as."""
     try:
-        entry = pwd.getpwnam(_SYSTEM_USER)
-    except KeyError:
-        result = _try(["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", _SYSTEM_USER])
-        if result is not None:
-            raise EmbeddedPostgresError(
-                f"PostgreSQL does not run as root, and the user {_SYSTEM_USER} cannot be made ({result}). Run Quadrat "
-                "as an ordinary user, or create that user, or set QUADRAT_DATABASE_URL."
-            ) from None
-        entry = pwd.getpwnam(_SYSTEM_USER)
-    return _Account(entry.pw_uid, grp.getgrgid(entry.pw_gid).gr_gid)
-
-
-def _try(command: Sequence[str]) -> str | None:
-    """None on success, else what went wrong."""
-    try:
-        result = subprocess.run(command, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        return f"{command[0]} is not installed"
-    return None if result.returncode == 0 else result.stderr.strip()
+        return ensure_system_user(_SYSTEM_USER)
+    except AccountError as error:
+        raise EmbeddedPostgresError(
+            f"PostgreSQL does not run as root, and the user {_SYSTEM_USER} cannot be made ({error}). Run Quadrat "
+            "as an ordinary user, or create that user, or set QUADRAT_DATABASE_URL."
+        ) from error
 
 
 def _installed_binaries() -> Path:
@@ -302,7 +281,7 @@ def _reachable_binaries(installed: Path, home: Path) -> Path:
     return copy / installed.name
 
 
-def _let_pass(path: Path, account: _Account) -> None:
+def _let_pass(path: Path, account: Account) -> None:
     """The database user has to walk down to its folder; it may not read anything on the way."""
     for parent in path.parents:
         mode = parent.stat().st_mode
