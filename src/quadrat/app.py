@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount
@@ -16,6 +17,7 @@ from quadrat.api.pages import health, index
 from quadrat.api.pupilcloud import app as pupilcloud
 from quadrat.api.state import HouseState, Limits
 from quadrat.api.ubiops import app as ubiops
+from quadrat.base.sealing import Sealer
 from quadrat.db.engine import Database
 from quadrat.db.notify import Listener
 from quadrat.identity.authenticator import Authenticator
@@ -30,19 +32,32 @@ DOORS = (ubiops, lightly, ecotaxa, pupilcloud)
 _FILE_UPLOADS = re.compile(r"/files/.*|/v2\.1/projects/[^/]+/models/[^/]+/versions/[^/]+/upload")
 
 
-def create_app(settings: Settings, *, database_url: str, secret_key: bytes) -> ASGIApp:
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What the installation's keys are for.
+
+    Args:
+        signing: Signs addresses.
+        sealer: Seals and opens secrets at rest.
+    """
+
+    signing: bytes = field(repr=False)
+    sealer: Sealer
+
+
+def create_app(settings: Settings, *, database_url: str, keys: Keys) -> ASGIApp:
     """The whole server as one ASGI application.
 
     Args:
         settings: What the operator chose.
         database_url: A migrated database.
-        secret_key: The installation's.
+        keys: The installation's.
     """
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[HouseState]:
         async with AsyncExitStack() as cleanup:
-            yield await _open(settings, database_url, secret_key, cleanup)
+            yield await _open(settings, database_url, keys, cleanup)
 
     routes: list[BaseRoute] = [*health.ROUTES, *index.ROUTES, *files.ROUTES]
     routes += [Mount(door.PREFIX, door.create_app()) for door in DOORS]
@@ -51,12 +66,12 @@ def create_app(settings: Settings, *, database_url: str, secret_key: bytes) -> A
     return RequestMiddleware(app, max_body_bytes=settings.max_body_bytes, unlimited=_FILE_UPLOADS)
 
 
-async def _open(settings: Settings, database_url: str, secret_key: bytes, cleanup: AsyncExitStack) -> HouseState:
+async def _open(settings: Settings, database_url: str, keys: Keys, cleanup: AsyncExitStack) -> HouseState:
     db = Database(database_url, pool_size=settings.database_pool_size)
     cleanup.push_async_callback(db.close)
     listener = Listener(db.dsn)
     authenticator = Authenticator(db, listener)
-    blobs = open_blobs(settings, secret_key)
+    blobs = open_blobs(settings, keys.signing)
     runner = open_runner(settings)
     cleanup.push_async_callback(runner.close)
     engine = ServingEngine(db, listener, blobs, runner, instance_start_timeout_s=settings.instance_start_timeout_s)
@@ -68,6 +83,7 @@ async def _open(settings: Settings, database_url: str, secret_key: bytes, cleanu
         db=db,
         authenticator=authenticator,
         blobs=blobs,
+        sealer=keys.sealer,
         engine=engine,
         limits=Limits(
             max_upload_bytes=settings.max_upload_bytes,

@@ -53,6 +53,11 @@ class Settings(BaseSettings):
         description="Signs URLs and protects secrets; every server of one installation needs the same. Default: a key "
         "generated once in the data directory",
     )
+    previous_secret_key: SecretStr | None = Field(
+        None,
+        min_length=32,
+        description="The key before `QUADRAT_SECRET_KEY` was changed, until `quadrat secrets rotate` has run",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severity that is logged")
     log_format: Literal["auto", "json", "text"] = Field(
         "auto", description="Log lines as JSON or as text; auto: text on a terminal, JSON elsewhere"

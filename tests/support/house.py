@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from quadrat.api.middleware import RequestMiddleware
 from quadrat.api.state import Limits
+from quadrat.base.sealing import Sealer
 from quadrat.db.engine import Database
 from quadrat.db.notify import Listener
 from quadrat.identity.actions.access import authenticate
@@ -35,6 +36,7 @@ LIMITS = Limits(
     sign_in_attempts=3,
 )
 MAX_BODY_BYTES = 1024**2
+SEALER = Sealer(lambda: [b"the key of the tests, long enough"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,5 +134,5 @@ async def open_house(db: Database, cleanup: AsyncExitStack) -> House:
     authenticator = Authenticator(db, listener)
     await listener.start()
     cleanup.push_async_callback(listener.stop)
-    state = {"db": db, "authenticator": authenticator, "limits": LIMITS, "public_url": None}
+    state = {"db": db, "authenticator": authenticator, "limits": LIMITS, "public_url": None, "sealer": SEALER}
     return House(db, authenticator, listener, cleanup, state)

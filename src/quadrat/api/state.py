@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol, TypedDict
 
+from quadrat.base.sealing import Sealer
 from quadrat.db.engine import Database
 from quadrat.identity.authenticator import Authenticator
 from quadrat.serving.engine import ServingEngine
@@ -54,6 +55,7 @@ class HouseState(TypedDict):
     db: Database
     authenticator: Authenticator
     blobs: BlobStore
+    sealer: Sealer
     engine: ServingEngine
     limits: Limits
     public_url: str | None

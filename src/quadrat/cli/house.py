@@ -1,9 +1,8 @@
-"""The data directory: who may use it, its key, its database."""
+"""The data directory: who may use it, and its database."""
 
 import asyncio
 import fcntl
 import os
-import secrets
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
@@ -53,26 +52,6 @@ def hold_data_dir(data_dir: Path) -> Iterator[None]:
         lock.write(str(os.getpid()))
         lock.flush()
         yield
-
-
-def secret_key(settings: Settings) -> bytes:
-    """The installation's key: from the settings, else made once in the data directory with mode 600."""
-    if settings.secret_key is not None:
-        return settings.secret_key.get_secret_value().encode()
-    path = settings.data_dir / "secret.key"
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
-        unfinished = path.with_suffix(f".{os.getpid()}")
-        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            file.write(secrets.token_hex(32))
-        # The first of several processes wins; the others read its key.
-        try:
-            os.link(unfinished, path)
-        except FileExistsError:
-            pass
-        finally:
-            unfinished.unlink()
-    return path.read_text().strip().encode()
 
 
 def embedded(settings: Settings) -> EmbeddedPostgres | None:

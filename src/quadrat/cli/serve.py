@@ -13,8 +13,9 @@ import uvicorn
 import uvloop
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from quadrat.app import create_app
-from quadrat.cli.house import database_url, embedded, hold_data_dir, secret_key
+from quadrat.app import Keys, create_app
+from quadrat.cli.house import database_url, embedded, hold_data_dir
+from quadrat.cli.keys import open_sealer, secret_key
 from quadrat.cli.worker import WorkerProcesses
 from quadrat.db.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from quadrat.db.engine import Database
@@ -63,17 +64,17 @@ def run(settings: Settings) -> None:
             server.start()
         url = database_url(settings, server)
         upgrade(url)
-        key = secret_key(settings)
+        keys = Keys(secret_key(settings), open_sealer(settings))
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(settings, url, key, server))
+            runner.run(_serve(settings, url, keys, server))
         click.echo("Stopping the database." if server is not None else "Stopped.")
 
 
-async def _serve(settings: Settings, url: str, key: bytes, server: EmbeddedPostgres | None) -> None:
+async def _serve(settings: Settings, url: str, keys: Keys, server: EmbeddedPostgres | None) -> None:
     await _first_administrator(settings, url)
     web = _WebServer(
         uvicorn.Config(
-            create_app(settings, database_url=url, secret_key=key),
+            create_app(settings, database_url=url, keys=keys),
             host=settings.host,
             port=settings.port,
             lifespan="on",

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 import structlog
 
 from quadrat.app import open_blobs, open_runner
-from quadrat.cli.house import HouseError, database_url, embedded, secret_key
+from quadrat.base.sealing import Sealer
+from quadrat.cli.house import HouseError, database_url, embedded
+from quadrat.cli.keys import open_sealer, secret_key
 from quadrat.db.engine import Database
 from quadrat.jobs.registry import Registry
 from quadrat.jobs.tasks import HANDLERS as JOB_HANDLERS
@@ -90,11 +92,13 @@ class WorkerResources:
         blobs: The store.
         runner: Builds environments and tries models.
         instance_start_timeout_s: Longest time for a model to load.
+        sealer: Opens secrets at rest.
     """
 
     blobs: BlobStore
     runner: LocalRunner
     instance_start_timeout_s: float
+    sealer: Sealer
 
 
 def run(settings: Settings, *, stop_with_parent: bool) -> None:
@@ -125,6 +129,7 @@ async def _work(settings: Settings, url: str, *, stop_with_parent: bool) -> None
         blobs=open_blobs(settings, secret_key(settings)),
         runner=runner,
         instance_start_timeout_s=settings.instance_start_timeout_s,
+        sealer=open_sealer(settings),
     )
     worker = Worker(
         db,
