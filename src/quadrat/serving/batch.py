@@ -12,15 +12,16 @@ import structlog
 from quadrat.base.ids import new_uuid
 from quadrat.db.engine import Database
 from quadrat.errors import QuadratError
+from quadrat.serving.outcomes import OnRequest, Outcome
 from quadrat.serving.pool import Pool, PoolClosedError
 from quadrat.serving.signals import announce_requests
 from quadrat.serving.store import requests as store
-from quadrat.serving.types import Answer, ClaimedRequest, VersionId
+from quadrat.serving.types import ClaimedRequest, VersionId
 
 _log = structlog.get_logger(__name__)
 
 FindPool = Callable[[VersionId], Awaitable[Pool | None]]
-RunRequest = Callable[[Pool, UUID, bytes], Awaitable[Answer]]
+RunRequest = Callable[[Pool, ClaimedRequest], Awaitable[Outcome]]
 
 # Claims, not runs: each one more means that a server was lost with the request in its hands.
 _MOST_CLAIMS = 10
@@ -65,22 +66,29 @@ class BatchDispatcher:
         find_pool: Gives the pool of a version, or None when it cannot serve.
         run_request: Runs one request and turns everything that can go wrong into an answer; lets only
             `PoolClosedError` pass.
+        on_recorded: Is told of each request whose result this engine has recorded.
         timing: See `BatchTiming`.
     """
 
     def __init__(
-        self, db: Database, find_pool: FindPool, run_request: RunRequest, timing: BatchTiming | None = None
+        self,
+        db: Database,
+        find_pool: FindPool,
+        run_request: RunRequest,
+        on_recorded: OnRequest,
+        timing: BatchTiming | None = None,
     ) -> None:
         self._db = db
         self._find_pool = find_pool
         self._run_request = run_request
+        self._on_recorded = on_recorded
         self._timing = timing or BatchTiming()
         self._lease = timedelta(seconds=self._timing.lease_s)
         self._owner = new_uuid()
         self._feeds: dict[VersionId, _Feed] = {}
         self._feeders: set[asyncio.Task[None]] = set()
-        self._answers: dict[UUID, Answer] = {}
-        self._some_answers = asyncio.Event()
+        self._outcomes: dict[UUID, Outcome] = {}
+        self._some_outcomes = asyncio.Event()
         self._look = asyncio.Event()
         self._look.set()
         self._tasks: list[asyncio.Task[None]] = []
@@ -108,7 +116,7 @@ class BatchDispatcher:
             async with self._db.begin() as tx:
                 await store.release(tx, self._owner, self._unfinished)
         except QuadratError:
-            _log.warning("batch.left_to_the_lease", requests=len(self._unfinished) + len(self._answers))
+            _log.warning("batch.left_to_the_lease", requests=len(self._unfinished) + len(self._outcomes))
 
     def on_requests(self, payload: str) -> None:
         """Requests of a version wait now, or were deleted: then its number has a minus sign."""
@@ -175,13 +183,13 @@ class BatchDispatcher:
 
     async def _work(self, pool: Pool, feed: _Feed, item: ClaimedRequest) -> None:
         try:
-            self._answers[item.id] = await self._run_request(pool, item.id, item.data)
-            self._some_answers.set()
+            self._outcomes[item.id] = await self._run_request(pool, item)
+            self._some_outcomes.set()
         except PoolClosedError:
             # The version was deleted, and this request with it; or the server stops and gives it back.
             return
         finally:
-            if self._stopping and item.id not in self._answers:
+            if self._stopping and item.id not in self._outcomes:
                 self._unfinished.append(item.id)
             del feed.running[item.id]
             feed.wake.set()
@@ -190,23 +198,25 @@ class BatchDispatcher:
 
     async def _record_often(self) -> None:
         while True:
-            await self._some_answers.wait()
+            await self._some_outcomes.wait()
             try:
                 await self._record()
             except Exception:  # noqa: BLE001 - results must be written some day whatever it was
-                _log.exception("batch.record_failed", requests=len(self._answers))
-                self._some_answers.set()
+                _log.exception("batch.record_failed", requests=len(self._outcomes))
+                self._some_outcomes.set()
                 await asyncio.sleep(self._timing.retry_s)
 
     async def _record(self) -> None:
-        self._some_answers.clear()
-        block = dict(self._answers)
+        self._some_outcomes.clear()
+        block = dict(self._outcomes)
         if not block:
             return
         async with self._db.begin() as tx:
-            await store.record(tx, self._owner, block)
-        for id_ in block:
-            del self._answers[id_]
+            recorded = await store.record(tx, self._owner, list(block.values()))
+        for id_, outcome in block.items():
+            del self._outcomes[id_]
+            if id_ in recorded:
+                self._on_recorded(outcome)
 
     # Leases.
 
@@ -225,7 +235,7 @@ class BatchDispatcher:
 
     async def _renew(self) -> None:
         running = {id_: task for feed in self._feeds.values() for id_, task in feed.running.items()}
-        held = [*running, *self._answers]
+        held = [*running, *self._outcomes]
         if not held:
             return
         async with self._db.begin() as tx:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -18,12 +19,13 @@ from quadrat.serving.batch import BatchDispatcher, BatchTiming
 from quadrat.serving.directory import Directory
 from quadrat.serving.launch import Launcher
 from quadrat.serving.logbook import LogBook
+from quadrat.serving.outcomes import Observers, Outcome, to_ns
 from quadrat.serving.pool import Pool, PoolClosedError, PoolTiming, StartFailedError
 from quadrat.serving.rules.values import check_input, fit_result
 from quadrat.serving.rules.versions import is_available, refuse_unless_available
 from quadrat.serving.signals import REQUESTS, VERSIONS
 from quadrat.serving.store import deployments as store
-from quadrat.serving.types import Answer, Deployment, VersionId
+from quadrat.serving.types import Answer, ClaimedRequest, Deployment, VersionId
 from quadrat.storage.blobs import BlobStore
 
 _log = structlog.get_logger(__name__)
@@ -72,8 +74,11 @@ class ServingEngine:
         self._timing = timing or EngineTiming()
         self._launcher = Launcher(runner, blobs, instance_start_timeout_s)
         self._logbook = LogBook(db)
+        self.observers = Observers()
         self.directory = Directory(db, listener)
-        self._batch = BatchDispatcher(db, self._find_pool, self._run_batch_request, self._timing.batch)
+        self._batch = BatchDispatcher(
+            db, self._find_pool, self._run_batch_request, self.observers.request_ended, self._timing.batch
+        )
         self._pools: dict[VersionId, Pool] = {}
         self._starts = asyncio.Semaphore(max(2, os.cpu_count() or 1))
         self._changed = asyncio.Event()
@@ -136,16 +141,22 @@ class ServingEngine:
         """
         refuse_unless_available(deployment.status)
         check_input(deployment.input, data)
-        request_id = new_uuid()
+        request_id, queued_ns = new_uuid(), time.time_ns()
+        compute_ns = 0
         try:
             reply = await self._pool_of(deployment).run(request_id, data, timeout_s)
         except RequestTimeoutError:
-            return request_id, self._too_slow(deployment, request_id, timeout_s)
+            answer = self._too_slow(deployment, request_id, timeout_s)
         except (InstanceLostError, StartFailedError) as error:
-            return request_id, failed(str(error))
+            answer = failed(str(error))
         except PoolClosedError:
-            return request_id, failed("The version was deleted or the server stopped before the request was run.")
-        return request_id, to_answer(deployment, reply)
+            answer = failed("The version was deleted or the server stopped before the request was run.")
+        else:
+            answer, compute_ns = to_answer(deployment, reply), reply.duration_ns
+        self.observers.request_ended(
+            _outcome((request_id, deployment, False, answer, len(data)), queued_ns, compute_ns)
+        )
+        return request_id, answer
 
     # Instances.
 
@@ -154,7 +165,13 @@ class ServingEngine:
         if pool is None:
             if self._stopping:
                 raise PoolClosedError
-            pool = Pool(deployment, self._start_instance, self._logbook.say, self._timing.pool)
+            pool = Pool(
+                deployment,
+                self._start_instance,
+                self._logbook.say,
+                self.observers.instance_changed,
+                self._timing.pool,
+            )
             self._pools[deployment.version_id] = pool
         elif deployment.changed_at > pool.deployment.changed_at:
             pool.update(deployment)
@@ -175,20 +192,26 @@ class ServingEngine:
 
     # Batch requests.
 
-    async def _run_batch_request(self, pool: Pool, request_id: UUID, data: bytes) -> Answer:
-        deployment, timeout_s = pool.deployment, self._timing.batch_request_s
+    async def _run_batch_request(self, pool: Pool, item: ClaimedRequest) -> Outcome:
+        deployment = pool.deployment
+        answer, compute_ns = await self._try_batch_request(pool, deployment, item)
+        facts = (item.id, deployment, True, answer, len(item.data))
+        return _outcome(facts, to_ns(item.created_at), compute_ns)
+
+    async def _try_batch_request(self, pool: Pool, deployment: Deployment, item: ClaimedRequest) -> tuple[Answer, int]:
+        timeout_s = self._timing.batch_request_s
         message = ""
         for _ in range(_BATCH_ATTEMPTS):
             try:
-                reply = await pool.run(request_id, data, timeout_s, batch=True)
+                reply = await pool.run(item.id, item.data, timeout_s, batch=True)
             except RequestTimeoutError:
-                return self._too_slow(deployment, request_id, timeout_s)
+                return self._too_slow(deployment, item.id, timeout_s), 0
             except (InstanceLostError, StartFailedError) as error:
                 message = str(error)
-                self._logbook.say(deployment, f"The request did not end: {message}", request_id=request_id)
+                self._logbook.say(deployment, f"The request did not end: {message}", request_id=item.id)
             else:
-                return to_answer(deployment, reply)
-        return failed(message)
+                return to_answer(deployment, reply), reply.duration_ns
+        return failed(message), 0
 
     def _too_slow(self, deployment: Deployment, request_id: UUID, timeout_s: float) -> Answer:
         message = f"The request took longer than {timeout_s:g} seconds."
@@ -235,6 +258,13 @@ class ServingEngine:
         task = asyncio.create_task(pool.close())
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
+
+
+def _outcome(facts: tuple[UUID, Deployment, bool, Answer, int], queued_ns: int, compute_ns: int) -> Outcome:
+    now_ns = time.time_ns()
+    # The model's clock runs only while it works, so its start follows from its end.
+    started_ns = max(queued_ns, now_ns - compute_ns) if compute_ns else None
+    return Outcome(*facts, queued_ns, started_ns, now_ns, compute_ns)
 
 
 def failed(message: str) -> Answer:

@@ -1,6 +1,7 @@
 """The instances of one version on this machine, and the queue in front of them."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ import structlog
 
 from quadrat.errors import QuadratError
 from quadrat.runner.base import BuildError, Instance, InstanceLostError, Reply, RequestTimeoutError
+from quadrat.serving.outcomes import InstanceChange, OnInstance
 from quadrat.serving.types import Deployment
 from quadrat.serving.waiting import WaitingLine
 
@@ -57,11 +59,12 @@ class PoolTiming:
 class _Member:
     """One running instance."""
 
-    __slots__ = ("expected_end", "flying", "idle_since", "instance", "recipe", "reserved")
+    __slots__ = ("deployment", "expected_end", "flying", "idle_since", "instance", "recipe", "reserved")
 
-    def __init__(self, instance: Instance, recipe: object, now: float) -> None:
+    def __init__(self, instance: Instance, deployment: Deployment, now: float) -> None:
         self.instance = instance
-        self.recipe = recipe
+        self.deployment = deployment
+        self.recipe = recipe_of(deployment)
         # Requests on their way to it, the one that it works on first; the others with the end of their patience.
         self.flying: dict[int, asyncio.Timeout | None] = {}
         # Places given to requests that will be on their way within this turn of the loop.
@@ -92,15 +95,22 @@ class Pool:
         deployment: The version.
         start_instance: Starts one more instance.
         say: Writes a line into the version's log.
+        tell: Is told of instances that come and go.
         timing: See `PoolTiming`.
     """
 
     def __init__(
-        self, deployment: Deployment, start_instance: StartInstance, say: Say, timing: PoolTiming | None = None
+        self,
+        deployment: Deployment,
+        start_instance: StartInstance,
+        say: Say,
+        tell: OnInstance,
+        timing: PoolTiming | None = None,
     ) -> None:
         self.deployment = deployment
         self._start_instance = start_instance
         self._say = say
+        self._tell = tell
         self._timing = timing or PoolTiming()
         self._loop = asyncio.get_running_loop()
         self._members: list[_Member] = []
@@ -339,8 +349,9 @@ class Pool:
             self._scale()
 
     def _on_started(self, deployment: Deployment, instance: Instance) -> None:
-        member = _Member(instance, recipe_of(deployment), self._loop.time())
+        member = _Member(instance, deployment, self._loop.time())
         self._members.append(member)
+        self._tell(InstanceChange(deployment, instance.id, True, time.time_ns()))
         self._keep(self._watch(member))
         self._say(deployment, f"Instance {instance.id} is running.")
         if self._closed or member.recipe != self._recipe:
@@ -365,6 +376,7 @@ class Pool:
     async def _watch(self, member: _Member) -> None:
         reason = await member.instance.wait_closed()
         self._members.remove(member)
+        self._tell(InstanceChange(member.deployment, member.instance.id, False, time.time_ns()))
         self._say(self.deployment, f"Instance {member.instance.id} has ended: {reason}")
         if not member.expected_end:
             _log.warning("instance.lost", version_id=self.deployment.version_id, reason=reason)

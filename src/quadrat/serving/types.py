@@ -263,6 +263,7 @@ class ClaimedRequest:
     id: UUID
     data: bytes
     attempt: int
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,9 @@ from quadrat.errors import ErrorKind, QuadratError
 from quadrat.runner.base import Runner
 from quadrat.serving.actions import requests, versions
 from quadrat.serving.actions.access import VersionPath
+from quadrat.serving.outcomes import Outcome
 from quadrat.serving.store import requests as store
+from quadrat.serving.store.deployments import list_deployments
 from quadrat.serving.tables import request
 from quadrat.serving.types import Answer, BatchRequest, FieldType, RequestState
 from support.serving import GATED, Engine, Gates, ServingHouse, model_processes, run_engine, wait_until
@@ -166,7 +168,10 @@ async def test_lease_of_a_lost_engine_is_taken_over_and_its_late_result_is_dropp
         (found,) = await serving.finished(path, [id_])
         assert results([found]) == ["x"]
         async with serving.db.begin() as tx:
-            await store.record(tx, lost, {id_: Answer(success=True, result=b'"late"', error_message=None)})
+            (deployment,) = await list_deployments(tx, [version.id])
+            answer = Answer(success=True, result=b'"late"', error_message=None)
+            late = Outcome(id_, deployment, True, answer, 3, 0, None, 0, 0)
+            assert await store.record(tx, lost, [late]) == set()
         (after,) = await serving.collect(path, [id_])
     assert after == found
 

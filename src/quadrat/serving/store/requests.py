@@ -2,14 +2,31 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, case, delete, exists, func, insert, literal, null, select, update
+from sqlalchemy import (
+    DateTime,
+    LargeBinary,
+    Text,
+    Uuid,
+    case,
+    column,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    null,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from quadrat.serving.outcomes import Outcome
 from quadrat.serving.tables import request, version
 from quadrat.serving.types import (
-    Answer,
     BatchRequest,
     BatchRequestSummary,
     ClaimedRequest,
@@ -116,9 +133,9 @@ async def claim(
             started_at=func.coalesce(request.c.started_at, func.now()),
             updated_at=func.now(),
         )
-        .returning(request.c.id, request.c.data, request.c.attempt)
+        .returning(request.c.id, request.c.data, request.c.attempt, request.c.created_at)
     )
-    claimed = [ClaimedRequest(id_, data, attempt) for id_, data, attempt in await tx.execute(statement)]
+    claimed = [ClaimedRequest(*row) for row in await tx.execute(statement)]
     return sorted(claimed, key=lambda item: item.id)
 
 
@@ -142,35 +159,51 @@ async def release(tx: AsyncConnection, owner: UUID, ids: Collection[UUID]) -> No
     )
 
 
-async def record(tx: AsyncConnection, owner: UUID, answers: Mapping[UUID, Answer]) -> None:
-    """Write results, each once: one that this engine no longer holds is left as it is."""
-    statement = (
-        update(request)
+async def record(tx: AsyncConnection, owner: UUID, outcomes: Sequence[Outcome]) -> set[UUID]:
+    """Write results, each once: one that this engine no longer holds is left as it is.
+
+    Returns:
+        The requests whose results were written.
+    """
+    held = (
+        select(request.c.id)
         .where(
-            request.c.id == bindparam("request_id"),
+            request.c.id.in_([outcome.request_id for outcome in outcomes]),
             request.c.lease_owner == owner,
             request.c.state == RequestState.PROCESSING,
         )
+        # One order for all engines, so that two of them cannot wait for each other.
+        .order_by(request.c.id)
+        .with_for_update()
+        .cte("held")
+    )
+    columns: dict[str, tuple[list[Any], Any]] = {
+        "id": ([outcome.request_id for outcome in outcomes], Uuid()),
+        "state": ([outcome.state.value for outcome in outcomes], Text()),
+        "result": ([outcome.answer.result for outcome in outcomes], LargeBinary()),
+        "error_message": ([outcome.answer.error_message for outcome in outcomes], Text()),
+        "started_at": ([outcome.started_at for outcome in outcomes], DateTime(timezone=True)),
+    }
+    answer = (
+        func.unnest(*(literal(values, ARRAY(type_)) for values, type_ in columns.values()))
+        .table_valued(*(column(name, type_) for name, (_, type_) in columns.items()))
+        .render_derived(name="answer")
+    )
+    statement = (
+        update(request)
+        .where(request.c.id == held.c.id, request.c.id == answer.c.id)
         .values(
-            state=bindparam("new_state"),
-            result=bindparam("new_result"),
-            error_message=bindparam("new_error_message"),
+            state=answer.c.state,
+            result=answer.c.result,
+            error_message=answer.c.error_message,
+            started_at=func.coalesce(answer.c.started_at, request.c.started_at),
             updated_at=func.clock_timestamp(),
             finished_at=func.clock_timestamp(),
             **_NO_LEASE,
         )
+        .returning(request.c.id)
     )
-    rows = [
-        {
-            "request_id": id_,
-            "new_state": RequestState.COMPLETED if answer.success else RequestState.FAILED,
-            "new_result": answer.result,
-            "new_error_message": answer.error_message,
-        }
-        # One order for all engines, so that two of them cannot wait for each other.
-        for id_, answer in sorted(answers.items())
-    ]
-    await tx.execute(statement, rows)
+    return set((await tx.execute(statement)).scalars())
 
 
 async def requeue_expired(tx: AsyncConnection, *, attempts: int, message: str) -> set[VersionId]:
