@@ -1,6 +1,8 @@
 """One PostgreSQL for the whole run of one test process; a transaction that is rolled back for each test."""
 
 import os
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -14,6 +16,33 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from quadrat.db.embedded import EmbeddedPostgres
 from quadrat.db.engine import Database, psycopg_dsn
 from quadrat.migrations.upgrade import upgrade
+
+_own_folder = pytest.StashKey[Path]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """A temporary folder for this run alone.
+
+    Every pytest that starts closes the folder which all of one user share by default. Under root that cuts the
+    databases and the models of the runs beside it, which are other users, off from what lies inside.
+    """
+    if os.geteuid() == 0 and not config.option.basetemp:
+        config.stash[_own_folder] = Path(tempfile.mkdtemp(prefix="quadrat-tests-"))
+        config.option.basetemp = str(config.stash[_own_folder])
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """What failed leaves its files to be looked at."""
+    if exitstatus != pytest.ExitCode.OK and _own_folder in session.config.stash:
+        del session.config.stash[_own_folder]
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """What passed leaves nothing."""
+    folder = config.stash.get(_own_folder, None)
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

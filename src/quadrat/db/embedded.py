@@ -98,15 +98,18 @@ class EmbeddedPostgres:
         if self.is_running():
             _log.info("postgres.taken_over")
             return
-        self._socket_dir.mkdir(mode=0o700, exist_ok=True)
-        self._own(self._socket_dir)
+        self._make_socket_dir()
         self._own_file("quadrat.conf", _CONF.format(socket_dir=self._socket_dir))
         self._boot()
 
     def stop(self) -> None:
         """Fast shutdown: clients are cut off, everything committed is on disk."""
-        if not self.is_running():
-            return
+        if self.is_running():
+            self._shut_down()
+        if self._socket_dir != self._cluster:
+            shutil.rmtree(self._socket_dir, ignore_errors=True)
+
+    def _shut_down(self) -> None:
         result = self._run("pg_ctl", "-D", str(self._cluster), "-m", "fast", "-w", "-t", "60", "stop")
         if result.returncode != 0 and self.is_running():
             raise EmbeddedPostgresError(f"The embedded database does not stop: {result.stderr.strip()}")
@@ -187,6 +190,19 @@ class EmbeddedPostgres:
                 f"{self._cluster} was written by PostgreSQL {version_file.read_text().strip()}, this Quadrat brings "
                 f"{MAJOR_VERSION}. Start the Quadrat that wrote it, `pg_dump` the database, and restore it here."
             )
+
+    def _make_socket_dir(self) -> None:
+        """A folder outside the data directory lies where every user may write: another's is not taken."""
+        try:
+            self._socket_dir.mkdir(mode=0o700)
+        except FileExistsError:
+            owners = {os.geteuid(), self._account.uid if self._account else os.geteuid()}
+            if self._socket_dir.is_symlink() or self._socket_dir.stat().st_uid not in owners:
+                raise EmbeddedPostgresError(
+                    f"{self._socket_dir}, the place of the database's socket, belongs to somebody else. Remove it, "
+                    "or use a data directory with a shorter path."
+                ) from None
+        self._own(self._socket_dir)
 
     def _own_file(self, name: str, text: str) -> None:
         path = self._cluster / name

@@ -6,6 +6,7 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
+from sqlalchemy import make_url
 
 from quadrat.db.embedded import MAJOR_VERSION, EmbeddedPostgres, EmbeddedPostgresError
 
@@ -101,6 +102,34 @@ def test_start_with_a_very_long_path_puts_the_socket_elsewhere(tmp_path: Path) -
     server.start()
     try:
         psycopg.connect(server.url).close()
+        socket_dir = Path(str(make_url(server.url).query["host"]))
+        assert socket_dir.is_dir()
     finally:
         server.stop()
+        shutil.rmtree(tmp_path / ("d" * 60))
+    assert not socket_dir.exists()
+
+
+@pytest.mark.parametrize("foreign", ["link", "folder"])
+def test_start_with_a_very_long_path_refuses_a_socket_folder_of_somebody_else(tmp_path: Path, foreign: str) -> None:
+    deep = tmp_path / ("d" * 60) / ("e" * 60)
+    server = EmbeddedPostgres(deep)
+    server.start()
+    socket_dir = Path(str(make_url(server.url).query["host"]))
+    server.stop()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    if foreign == "link":
+        socket_dir.symlink_to(elsewhere)
+    elif os.geteuid() == 0:
+        socket_dir.mkdir()
+        os.chown(socket_dir, 12345, 12345)
+    else:
+        pytest.skip("only root makes folders of somebody else")
+    try:
+        with pytest.raises(EmbeddedPostgresError, match="somebody else"):
+            server.start()
+        assert elsewhere.stat().st_uid == os.geteuid()
+    finally:
+        socket_dir.unlink() if foreign == "link" else socket_dir.rmdir()
         shutil.rmtree(tmp_path / ("d" * 60))
