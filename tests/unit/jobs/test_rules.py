@@ -28,3 +28,8 @@ def test_is_worth_retrying_a_refusal_is_final_unless_something_was_away() -> Non
     assert not rules.is_worth_retrying(QuadratError(ErrorKind.INVALID, "no"))
     assert rules.is_worth_retrying(QuadratError(ErrorKind.UNAVAILABLE, "later"))
     assert rules.is_worth_retrying(RuntimeError())
+
+
+@pytest.mark.parametrize(("percent", "shown"), [(-1, 0), (0, 0), (33.4, 33), (100.2, 100), (float("nan"), 0)])
+def test_whole_percent_stays_within_bounds(percent: float, shown: int) -> None:
+    assert rules.whole_percent(percent) == shown
