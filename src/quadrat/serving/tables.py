@@ -1,5 +1,6 @@
 """Tables of the schema `serving`."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from sqlalchemy import (
     func,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 from quadrat.db.metadata import metadata
 
@@ -178,3 +180,238 @@ log = Table(
     Index("ix_log_request_id", "request_id", postgresql_where=text("request_id IS NOT NULL")),
     schema=SCHEMA,
 )
+
+
+class _CredentialsColumns(_Row):
+    project_id: Named[int] = Column(BigInteger, _to("identity.project"))
+    name: Named[str] = Column(Text)
+    type: Named[str] = Column(Text)
+    open_values: Named[Mapping[str, str]] = Column(JSONB)
+    status: Named[str] = Column(Text)
+    error_message: Named[str] = Column(Text, server_default="")
+    check_number: Named[int] = Column(Integer, server_default=text("0"))
+
+
+_VERIFICATION = "status IN ('pending_verification', 'available', 'failed_verification')"
+
+credentials = Table(
+    "credentials",
+    metadata,
+    _CredentialsColumns,
+    UniqueConstraint("project_id", "name"),
+    CheckConstraint(_VERIFICATION, name="status"),
+    schema=SCHEMA,
+)
+
+
+class _CredentialsSecretColumns(TypedColumns):
+    credentials_id: Named[int] = Column(BigInteger, _to(f"{SCHEMA}.credentials"), primary_key=True)
+    name: Named[str] = Column(Text, primary_key=True)
+    sealed: Named[bytes] = Column(LargeBinary)
+
+
+credentials_secret = Table("credentials_secret", metadata, _CredentialsSecretColumns, schema=SCHEMA)
+
+
+class _ConnectorColumns(_Row):
+    project_id: Named[int] = Column(BigInteger, _to("identity.project"))
+    name: Named[str] = Column(Text)
+    type: Named[str] = Column(Text)
+    credentials_id: Named[int] = Column(BigInteger, _to(f"{SCHEMA}.credentials"), index=True)
+    configuration: Named[Mapping[str, str]] = Column(JSONB)
+    status: Named[str] = Column(Text)
+    error_message: Named[str] = Column(Text, server_default="")
+    check_number: Named[int] = Column(Integer, server_default=text("0"))
+
+
+connector = Table(
+    "connector",
+    metadata,
+    _ConnectorColumns,
+    UniqueConstraint("project_id", "name"),
+    CheckConstraint(_VERIFICATION, name="status"),
+    schema=SCHEMA,
+)
+
+
+class _ConnectorFieldColumns(TypedColumns):
+    connector_id: Named[int] = Column(BigInteger, _to(f"{SCHEMA}.connector"), primary_key=True)
+    position: Named[int] = Column(Integer, primary_key=True)
+    name: Named[str] = Column(Text)
+    type: Named[str] = Column(Text)
+
+
+connector_field = Table(
+    "connector_field", metadata, _ConnectorFieldColumns, UniqueConstraint("connector_id", "name"), schema=SCHEMA
+)
+
+
+class _PipelineColumns(_Row):
+    project_id: Named[int] = Column(BigInteger, _to("identity.project"))
+    name: Named[str] = Column(Text)
+    description: Named[str] = Column(Text, server_default="")
+    input_kind: Named[str] = Column(Text)
+
+
+pipeline = Table(
+    "pipeline",
+    metadata,
+    _PipelineColumns,
+    UniqueConstraint("project_id", "name"),
+    CheckConstraint("input_kind IN ('structured', 'plain')", name="input_kind"),
+    schema=SCHEMA,
+)
+
+
+class _PipelineFieldColumns(TypedColumns):
+    pipeline_id: Named[int] = Column(BigInteger, _to(f"{SCHEMA}.pipeline"), primary_key=True)
+    position: Named[int] = Column(Integer, primary_key=True)
+    name: Named[str] = Column(Text)
+    type: Named[str] = Column(Text)
+
+
+pipeline_field = Table(
+    "pipeline_field", metadata, _PipelineFieldColumns, UniqueConstraint("pipeline_id", "name"), schema=SCHEMA
+)
+
+
+class _PipelineObjectColumns(TypedColumns):
+    id: Named[int] = Column(BigInteger, Identity(always=True), primary_key=True)
+    uuid: Named[UUID] = Column(Uuid, unique=True)
+    pipeline_id: Named[int] = Column(BigInteger, _to(f"{SCHEMA}.pipeline"))
+    name: Named[str] = Column(Text)
+    # What is in a pipeline is not deleted by actions; only its whole project takes it away.
+    version_id: Named[int | None] = Column(BigInteger, _to(f"{SCHEMA}.version"), index=True)
+    connector_id: Named[int | None] = Column(BigInteger, _to(f"{SCHEMA}.connector"), index=True)
+
+
+pipeline_object = Table(
+    "pipeline_object",
+    metadata,
+    _PipelineObjectColumns,
+    UniqueConstraint("pipeline_id", "name"),
+    CheckConstraint("(version_id IS NULL) <> (connector_id IS NULL)", name="reference"),
+    schema=SCHEMA,
+)
+
+
+class _AttachmentColumns(TypedColumns):
+    id: Named[int] = Column(BigInteger, Identity(always=True), primary_key=True)
+    uuid: Named[UUID] = Column(Uuid, unique=True)
+    pipeline_id: Named[int] = Column(BigInteger, _to(f"{SCHEMA}.pipeline"), index=True)
+    # None for the start of the pipeline.
+    source_id: Named[int | None] = Column(BigInteger, _to(f"{SCHEMA}.pipeline_object"))
+    destination_id: Named[int] = Column(BigInteger, _to(f"{SCHEMA}.pipeline_object"), index=True)
+
+
+attachment = Table(
+    "attachment", metadata, _AttachmentColumns, UniqueConstraint("source_id", "destination_id"), schema=SCHEMA
+)
+
+
+class _AttachmentFieldColumns(TypedColumns):
+    attachment_id: Named[int] = Column(BigInteger, _to(f"{SCHEMA}.attachment"), primary_key=True)
+    position: Named[int] = Column(Integer, primary_key=True)
+    source_field: Named[str] = Column(Text)
+    destination_field: Named[str] = Column(Text)
+
+
+attachment_field = Table("attachment_field", metadata, _AttachmentFieldColumns, schema=SCHEMA)
+
+
+class _PipelineRequestColumns(TypedColumns):
+    id: Named[UUID] = Column(Uuid, primary_key=True)
+    pipeline_id: Named[int] = Column(BigInteger, _to(f"{SCHEMA}.pipeline"))
+    state: Named[str] = Column(Text, server_default="pending")
+    data: Named[bytes] = Column(LargeBinary)
+    error_message: Named[str | None] = Column(Text)
+    created_at: Named[datetime] = Column(DateTime(timezone=True), server_default=func.now())
+    updated_at: Named[datetime] = Column(DateTime(timezone=True), server_default=func.now())
+    finished_at: Named[datetime | None] = Column(DateTime(timezone=True))
+    lease_owner: Named[UUID | None] = Column(Uuid)
+    lease_expires_at: Named[datetime | None] = Column(DateTime(timezone=True))
+    attempt: Named[int] = Column(Integer, server_default=text("0"))
+
+
+pipeline_request = Table(
+    "pipeline_request",
+    metadata,
+    _PipelineRequestColumns,
+    CheckConstraint("state IN ('pending', 'processing', 'completed', 'failed')", name="state"),
+    CheckConstraint("(state = 'processing') = (lease_owner IS NOT NULL)", name="lease"),
+    Index("ix_pipeline_request_pipeline_id_created_at", "pipeline_id", "created_at", "id"),
+    Index("ix_pipeline_request_pending", "pipeline_id", "id", postgresql_where=text("state = 'pending'")),
+    Index("ix_pipeline_request_finished_at", "finished_at", postgresql_where=text("finished_at IS NOT NULL")),
+    Index("ix_pipeline_request_leased", "lease_expires_at", postgresql_where=text("state = 'processing'")),
+    schema=SCHEMA,
+)
+
+
+class _PipelineRunColumns(TypedColumns):
+    pipeline_request_id: Named[UUID] = Column(Uuid, _to(f"{SCHEMA}.pipeline_request"), primary_key=True)
+    path: Named[str] = Column(Text, primary_key=True)
+    object_name: Named[str] = Column(Text)
+    is_model: Named[bool] = Column(Boolean)
+    request_id: Named[UUID | None] = Column(Uuid)
+    success: Named[bool] = Column(Boolean)
+    data: Named[bytes] = Column(LargeBinary)
+    result: Named[bytes | None] = Column(LargeBinary)
+    error_message: Named[str | None] = Column(Text)
+    started_at: Named[datetime] = Column(DateTime(timezone=True))
+    finished_at: Named[datetime] = Column(DateTime(timezone=True))
+
+
+pipeline_run = Table("pipeline_run", metadata, _PipelineRunColumns, schema=SCHEMA)
+
+
+class _DeliveryColumns(TypedColumns):
+    id: Named[UUID] = Column(Uuid, primary_key=True)
+    connector_id: Named[int] = Column(BigInteger, _to(f"{SCHEMA}.connector"))
+    # No foreign keys: a message that was accepted is delivered although its pipeline has gone.
+    pipeline_id: Named[int | None] = Column(BigInteger)
+    object_name: Named[str] = Column(Text)
+    pipeline_request_id: Named[UUID] = Column(Uuid)
+    data: Named[bytes] = Column(LargeBinary)
+    created_at: Named[datetime] = Column(DateTime(timezone=True), server_default=func.now())
+    due_at: Named[datetime] = Column(DateTime(timezone=True), server_default=func.now())
+    lease_owner: Named[UUID | None] = Column(Uuid)
+    attempt: Named[int] = Column(Integer, server_default=text("0"))
+
+
+delivery = Table(
+    "delivery",
+    metadata,
+    _DeliveryColumns,
+    Index("ix_delivery_connector_id_due_at", "connector_id", "due_at", "id"),
+    schema=SCHEMA,
+)
+
+
+class _ScheduleColumns(_Row):
+    project_id: Named[int] = Column(BigInteger, _to("identity.project"))
+    name: Named[str] = Column(Text)
+    version_id: Named[int | None] = Column(BigInteger, _to(f"{SCHEMA}.version"), index=True)
+    pipeline_id: Named[int | None] = Column(BigInteger, _to(f"{SCHEMA}.pipeline"), index=True)
+    cron: Named[str] = Column(Text)
+    data: Named[bytes | None] = Column(LargeBinary)
+    is_batch: Named[bool] = Column(Boolean)
+    timeout_s: Named[int] = Column(Integer)
+    is_enabled: Named[bool] = Column(Boolean)
+
+
+schedule = Table(
+    "schedule",
+    metadata,
+    _ScheduleColumns,
+    UniqueConstraint("project_id", "name"),
+    CheckConstraint("(version_id IS NULL) <> (pipeline_id IS NULL)", name="object"),
+    schema=SCHEMA,
+)
+
+
+class _FiredColumns(TypedColumns):
+    schedule_id: Named[int] = Column(BigInteger, _to(f"{SCHEMA}.schedule"), primary_key=True)
+    minute: Named[datetime] = Column(DateTime(timezone=True), primary_key=True)
+
+
+fired = Table("fired", metadata, _FiredColumns, schema=SCHEMA)
