@@ -335,7 +335,38 @@ def make_ubiops_things(http: httpx2.Client, token: str) -> dict[str, str]:
         input_fields=[{"name": "number", "data_type": "int"}],
     )
     make(f"/projects/{name}/models/secret-model/versions", version="v1", description=HUSH, memory_allocation=256)
-    return {"organization_name": name, "project_name": name, "model_name": "secret-model", "version": "v1"}
+    things = {"organization_name": name, "project_name": name, "model_name": "secret-model", "version": "v1"}
+    return things | make_pipeline_things(make, f"/projects/{name}")
+
+
+def make_pipeline_things(make: Callable[..., Any], project: str) -> dict[str, str]:
+    """A pipeline with the model and a connector in it, beside them credentials."""
+    number = [{"name": "number", "data_type": "int"}]
+    opens = {"username": HUSH, "password": HUSH, "host": "127.0.0.1", "port": "1"}
+    make(f"{project}/credentials", name="secret-credentials", type="postgresql", configuration=opens)
+    make(
+        f"{project}/connectors",
+        name="secret-connector",
+        type="postgresql",
+        credentials="secret-credentials",
+        configuration={"database": HUSH, "table": HUSH},
+        input_fields=number,
+    )
+    pipeline = f"{project}/pipelines/secret-pipeline"
+    body = {"description": HUSH, "input_type": "structured", "input_fields": number}
+    make(f"{project}/pipelines", name="secret-pipeline", **body)
+    model = {"reference_type": "model", "reference_name": "secret-model", "version": "v1"}
+    make(f"{pipeline}/objects", name="secret-object", **model)
+    mapping = [{"source_field_name": "number", "destination_field_name": "number"}]
+    make(f"{pipeline}/attachments", source_name="pipeline_start", destination_name="secret-object", mapping=mapping)
+    return {
+        "pipeline_name": "secret-pipeline",
+        "name": "secret-object",
+        "source_name": "pipeline_start",
+        "destination_name": "secret-object",
+        "connector_name": "secret-connector",
+        "credentials_name": "secret-credentials",
+    }
 
 
 def make_lightly_things(http: httpx2.Client, token: str) -> dict[str, str]:

@@ -86,7 +86,7 @@ class Credentials:
 
     Args:
         open_values: Parameters that may be shown.
-        sealed_values: Protected parameters, each sealed.
+        sealed_values: Protected parameters as one sealed JSON object.
         check: Number of the newest verification that was asked for; results of older ones are dropped.
     """
 
@@ -96,7 +96,7 @@ class Credentials:
     name: str
     type: ConnectorType
     open_values: Mapping[str, str]
-    sealed_values: Mapping[str, bytes] = field(repr=False)
+    sealed_values: bytes = field(repr=False)
     status: Verification
     error_message: str
     check: int

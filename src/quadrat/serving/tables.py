@@ -187,6 +187,7 @@ class _CredentialsColumns(_Row):
     name: Named[str] = Column(Text)
     type: Named[str] = Column(Text)
     open_values: Named[Mapping[str, str]] = Column(JSONB)
+    sealed_values: Named[bytes] = Column(LargeBinary)
     status: Named[str] = Column(Text)
     error_message: Named[str] = Column(Text, server_default="")
     check_number: Named[int] = Column(Integer, server_default=text("0"))
@@ -202,15 +203,6 @@ credentials = Table(
     CheckConstraint(_VERIFICATION, name="status"),
     schema=SCHEMA,
 )
-
-
-class _CredentialsSecretColumns(TypedColumns):
-    credentials_id: Named[int] = Column(BigInteger, _to(f"{SCHEMA}.credentials"), primary_key=True)
-    name: Named[str] = Column(Text, primary_key=True)
-    sealed: Named[bytes] = Column(LargeBinary)
-
-
-credentials_secret = Table("credentials_secret", metadata, _CredentialsSecretColumns, schema=SCHEMA)
 
 
 class _ConnectorColumns(_Row):

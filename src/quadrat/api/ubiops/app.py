@@ -6,9 +6,11 @@ from quadrat.api.docs import install_docs
 from quadrat.api.ubiops.errors import render
 from quadrat.api.ubiops.routes import (
     authorize,
+    connectors,
     direct,
     models,
     organizations,
+    pipelines,
     projects,
     requests,
     status,
@@ -28,6 +30,8 @@ _ROUTERS = (
     models.router,
     versions.router,
     requests.router,
+    pipelines.router,
+    connectors.router,
 )
 
 

@@ -1,5 +1,6 @@
 """Credentials and connectors: made, read, changed, removed, and verified by jobs."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,7 @@ from quadrat.serving.rules.pipelines import check_graph
 from quadrat.serving.signals import announce_deliveries, announce_pipelines
 from quadrat.serving.store import connectors as store
 from quadrat.serving.store import pipelines as pipeline_store
+from quadrat.serving.store.sealed import CREDENTIALS
 from quadrat.serving.types import Field
 
 VERIFY_CONNECTOR = "serving.verify_connector"
@@ -76,12 +78,12 @@ async def create_credentials(
     name, type_, configuration = check_name(new[0], field="name"), check_type(new[1]), new[2]
     values = check_configuration(CATALOGUES[type_].credentials, configuration)
     uuid = new_uuid()
-    credentials_id = await store.insert_credentials(tx, opened.id, uuid, name, type_)
-    if credentials_id is None:
+    shown, sealed = _split(sealer, type_, uuid, values)
+    columns = {"type": type_, "open_values": shown, "sealed_values": sealed}
+    if await store.insert_credentials(tx, opened.id, uuid, name, columns) is None:
         raise QuadratError(
             ErrorKind.ALREADY_EXISTS, f"There are credentials {name} in this project already.", field="name"
         )
-    await store.set_credentials_values(tx, credentials_id, *_split(sealer, type_, uuid, values))
     await _verify_credentials(tx, opened.id, await _read_credentials(tx, opened, name))
     return opened, await _read_credentials(tx, opened, name)
 
@@ -267,11 +269,8 @@ def open_values(sealer: Sealer, credentials: Credentials) -> dict[str, str]:
     Raises:
         SealError: They were sealed under a key that is not here.
     """
-    opened = {
-        name: sealer.open(sealed, _context(credentials.uuid, name))
-        for name, sealed in credentials.sealed_values.items()
-    }
-    return {**credentials.open_values, **opened}
+    secret: dict[str, str] = json.loads(sealer.open(credentials.sealed_values, CREDENTIALS.context(credentials.uuid)))
+    return {**credentials.open_values, **secret}
 
 
 async def find_spec(
@@ -289,9 +288,7 @@ async def find_spec(
 
 async def _verify_credentials(tx: AsyncConnection, project_id: ProjectId, found: Credentials) -> None:
     number = await store.begin_credentials_check(tx, found.id)
-    await enqueue(
-        tx, VERIFY_CREDENTIALS, {"credentials_id": found.id, "number": number}, project_id=project_id
-    )
+    await enqueue(tx, VERIFY_CREDENTIALS, {"credentials_id": found.id, "number": number}, project_id=project_id)
 
 
 async def _verify_connector(tx: AsyncConnection, project_id: ProjectId, connector_id: ConnectorId) -> None:
@@ -300,15 +297,11 @@ async def _verify_connector(tx: AsyncConnection, project_id: ProjectId, connecto
     await announce_deliveries(tx, connector_id)
 
 
-async def _suitable_credentials(
-    tx: AsyncConnection, project: Project, name: str, type_: ConnectorType
-) -> Credentials:
+async def _suitable_credentials(tx: AsyncConnection, project: Project, name: str, type_: ConnectorType) -> Credentials:
     # Held until this commits, so that nobody deletes them before they are in use.
     found = await store.find_credentials(tx, project.id, name, lock=True) if is_slug(name) else None
     if found is None:
-        raise QuadratError(
-            ErrorKind.INVALID, f"Credentials {name} do not exist in this project.", field="credentials"
-        )
+        raise QuadratError(ErrorKind.INVALID, f"Credentials {name} do not exist in this project.", field="credentials")
     if found.type is not type_:
         raise QuadratError(
             ErrorKind.INVALID, f"Credentials {name} are for {found.type}, not for {type_}.", field="credentials"
@@ -330,16 +323,11 @@ async def _refuse_broken_pipelines(tx: AsyncConnection, project_id: ProjectId, c
             ) from error
 
 
-def _split(
-    sealer: Sealer, type_: ConnectorType, uuid: UUID, values: Mapping[str, str]
-) -> tuple[dict[str, str], dict[str, bytes]]:
-    secret = {item.name for item in CATALOGUES[type_].credentials if item.is_protected}
-    shown = {name: value for name, value in values.items() if name not in secret}
-    return shown, {name: sealer.seal(values[name], _context(uuid, name)) for name in secret if name in values}
-
-
-def _context(uuid: UUID, name: str) -> str:
-    return f"serving.credentials_secret.sealed/{uuid}/{name}"
+def _split(sealer: Sealer, type_: ConnectorType, uuid: UUID, values: Mapping[str, str]) -> tuple[dict[str, str], bytes]:
+    protected = {item.name for item in CATALOGUES[type_].credentials if item.is_protected}
+    shown = {name: value for name, value in values.items() if name not in protected}
+    secret = {name: value for name, value in values.items() if name in protected}
+    return shown, sealer.seal(json.dumps(secret), CREDENTIALS.context(uuid))
 
 
 def _without_null(changes: Mapping[str, Any]) -> dict[str, Any]:

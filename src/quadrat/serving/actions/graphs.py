@@ -51,9 +51,7 @@ class ObjectChange:
     reference_name: str | None
 
 
-async def create_object(
-    tx: AsyncConnection, caller: Caller, path: PipelinePath, new: NewObject
-) -> PipelineObject:
+async def create_object(tx: AsyncConnection, caller: Caller, path: PipelinePath, new: NewObject) -> PipelineObject:
     """Put a model version or a connector into a pipeline.
 
     Raises:
@@ -73,9 +71,7 @@ async def create_object(
             raise _no_reference(f"Connector {new.reference_name} does not exist in this project.")
         made = await store.insert_object(tx, pipeline.id, name, connector_id=found.id)
     else:
-        raise QuadratError(
-            ErrorKind.INVALID, "The reference_type must be model or connector.", field="reference_type"
-        )
+        raise QuadratError(ErrorKind.INVALID, "The reference_type must be model or connector.", field="reference_type")
     if not made:
         raise QuadratError(
             ErrorKind.ALREADY_EXISTS, f"There is an object {name} in this pipeline already.", field="name"

@@ -14,6 +14,7 @@ from quadrat.serving.actions.packages import clean_later
 from quadrat.serving.rules import models as rules
 from quadrat.serving.signals import announce_models
 from quadrat.serving.store import models as store
+from quadrat.serving.store import pipelines as pipeline_store
 from quadrat.serving.types import DataKind, Field, Model
 
 
@@ -87,9 +88,14 @@ async def delete_model(tx: AsyncConnection, caller: Caller, path: ModelPath) -> 
     """Remove a model with its versions, their packages and their requests.
 
     Raises:
-        QuadratError: not_found, forbidden.
+        QuadratError: not_found, forbidden; wrong_state while one of its versions is in a pipeline.
     """
     project, model = await open_model(tx, caller, path, "models.delete")
+    users = await pipeline_store.list_pipelines_with(tx, version_ids=await store.lock_versions(tx, model.id))
+    if users:
+        raise QuadratError(
+            ErrorKind.WRONG_STATE, f"A version of model {model.name} is in pipeline {users[0]}: take it out first."
+        )
     await store.delete_model(tx, model.id)
     await forget_object(tx, project.id, Target(ObjectType.MODEL, model.uuid))
     await clean_later(tx)

@@ -13,6 +13,7 @@ from quadrat.serving.actions.packages import clean_later, start_build
 from quadrat.serving.rules.models import check_description, check_name
 from quadrat.serving.rules.versions import check_settings
 from quadrat.serving.signals import announce_version
+from quadrat.serving.store import pipelines as pipeline_store
 from quadrat.serving.store import versions as store
 from quadrat.serving.types import Model, Version, VersionSettings
 
@@ -83,9 +84,15 @@ async def delete_version(tx: AsyncConnection, caller: Caller, path: VersionPath)
     """Remove a version with its packages and requests.
 
     Raises:
-        QuadratError: not_found, forbidden.
+        QuadratError: not_found, forbidden; wrong_state while it is in a pipeline.
     """
-    _, _, version = await open_version(tx, caller, path, "models.versions.delete")
+    # Held, so that nobody puts it into a pipeline meanwhile.
+    _, _, version = await open_version(tx, caller, path, "models.versions.delete", lock=True)
+    users = await pipeline_store.list_pipelines_with(tx, version_ids=[version.id])
+    if users:
+        raise QuadratError(
+            ErrorKind.WRONG_STATE, f"Version {version.name} is in pipeline {users[0]}: take it out first."
+        )
     await store.delete_version(tx, version.id)
     await clean_later(tx)
     await announce_version(tx, version.id)

@@ -24,7 +24,7 @@ _BUCKET = r"[a-zA-Z0-9][a-zA-Z0-9._-]{1,221}"
 _PREFIX = r"[^\x00\n\r]{0,512}"
 _PORT = r"[1-9][0-9]{0,4}"
 _HOST = r"[A-Za-z0-9]([A-Za-z0-9._-]{0,252})|\[?[0-9A-Fa-f:.]{2,45}\]?"
-_SECRET = r"[^\x00]{1,16384}"
+_LONG = r"[^\x00]{1,16384}"
 
 _ENDPOINT = Parameter(
     "endpoint",
@@ -52,7 +52,7 @@ _GCP = (
         "JSON key file",
         "Content of the key file of a service account",
         is_protected=True,
-        regex=_SECRET,
+        regex=_LONG,
         input_field="textarea",
     ),
     _ENDPOINT,
@@ -67,7 +67,7 @@ def _account(port: str) -> tuple[Parameter, ...]:
     return (
         Parameter("username", "User name", "User of the database", regex=_NAME),
         Parameter(
-            "password", "Password", "Password of the user", is_protected=True, regex=_SECRET, input_field="password"
+            "password", "Password", "Password of the user", is_protected=True, regex=_LONG, input_field="password"
         ),
         Parameter("host", "Host", "Name or address of the server", regex=_HOST),
         Parameter("port", "Port", "Port of the server", default=port, regex=_PORT, input_field="number"),
@@ -112,7 +112,7 @@ CATALOGUES: Mapping[ConnectorType, Catalogue] = {
                     "Connection string",
                     "Connection string of the storage account",
                     is_protected=True,
-                    regex=_SECRET,
+                    regex=_LONG,
                     input_field="password",
                 ),
             ),

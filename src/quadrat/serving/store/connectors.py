@@ -19,24 +19,25 @@ from quadrat.serving.connector_types import (
     Verification,
 )
 from quadrat.serving.store.pipelines import fields_of_connectors
-from quadrat.serving.tables import connector, connector_field, credentials, credentials_secret
+from quadrat.serving.tables import connector, connector_field, credentials
 from quadrat.serving.types import Field
 
 
 async def insert_credentials(
-    tx: AsyncConnection, project_id: ProjectId, uuid: UUID, name: str, type_: ConnectorType
+    tx: AsyncConnection, project_id: ProjectId, uuid: UUID, name: str, values: Mapping[str, Any]
 ) -> CredentialsId | None:
-    """Make credentials without any values; None when the name is taken in their project."""
+    """Make credentials; None when the name is taken in their project.
+
+    Args:
+        tx: The transaction.
+        project_id: Of the project.
+        uuid: Of the credentials.
+        name: Of the credentials.
+        values: ``type``, ``open_values`` and ``sealed_values``.
+    """
     made = (
         pg_insert(credentials)
-        .values(
-            uuid=uuid,
-            project_id=project_id,
-            name=name,
-            type=type_,
-            open_values={},
-            status=Verification.PENDING,
-        )
+        .values(uuid=uuid, project_id=project_id, name=name, status=Verification.PENDING, **values)
         .on_conflict_do_nothing(index_elements=["project_id", "name"])
         .returning(credentials.c.id)
     )
@@ -84,20 +85,14 @@ async def rename_credentials(tx: AsyncConnection, credentials_id: CredentialsId,
 
 
 async def set_credentials_values(
-    tx: AsyncConnection, credentials_id: CredentialsId, open_values: Mapping[str, str], sealed: Mapping[str, bytes]
+    tx: AsyncConnection, credentials_id: CredentialsId, open_values: Mapping[str, str], sealed_values: bytes
 ) -> None:
-    """Set the shown values, and those of the secret ones that are given."""
+    """Replace all values."""
     await tx.execute(
         update(credentials)
         .where(credentials.c.id == credentials_id)
-        .values(open_values=dict(open_values), updated_at=func.clock_timestamp())
+        .values(open_values=dict(open_values), sealed_values=sealed_values, updated_at=func.clock_timestamp())
     )
-    for name, value in sealed.items():
-        await tx.execute(
-            pg_insert(credentials_secret)
-            .values(credentials_id=credentials_id, name=name, sealed=value)
-            .on_conflict_do_update(index_elements=["credentials_id", "name"], set_={"sealed": value})
-        )
 
 
 async def begin_credentials_check(tx: AsyncConnection, credentials_id: CredentialsId) -> int:
@@ -191,9 +186,7 @@ async def update_connector(tx: AsyncConnection, connector_id: ConnectorId, value
     """
     async with refuse_taken(tx, "There is a connector with this name in the project already.", field="name"):
         await tx.execute(
-            update(connector)
-            .where(connector.c.id == connector_id)
-            .values(updated_at=func.clock_timestamp(), **values)
+            update(connector).where(connector.c.id == connector_id).values(updated_at=func.clock_timestamp(), **values)
         )
 
 
@@ -248,6 +241,7 @@ def _select_credentials() -> Select[*tuple[Any, ...]]:
         credentials.c.name,
         credentials.c.type,
         credentials.c.open_values,
+        credentials.c.sealed_values,
         credentials.c.status,
         credentials.c.error_message,
         credentials.c.check_number,
@@ -258,32 +252,27 @@ def _select_credentials() -> Select[*tuple[Any, ...]]:
 
 
 async def _load_credentials(tx: AsyncConnection, query: Select[*tuple[Any, ...]]) -> list[Credentials]:
-    rows = (await tx.execute(query)).all()
-    secrets: dict[int, dict[str, bytes]] = {row[0]: {} for row in rows}
-    sealed = select(
-        credentials_secret.c.credentials_id, credentials_secret.c.name, credentials_secret.c.sealed
-    ).where(credentials_secret.c.credentials_id.in_(secrets))
-    for id_, name, value in await tx.execute(sealed) if secrets else ():
-        secrets[id_][name] = value
-    return [
-        Credentials(
-            CredentialsId(id_),
-            uuid,
-            ProjectId(project_id),
-            name,
-            ConnectorType(type_),
-            open_values,
-            secrets[id_],
-            Verification(status),
-            error_message,
-            number,
-            count,
-            created_at,
-            updated_at,
-        )
-        for id_, uuid, project_id, name, type_, open_values, status, error_message, number, count, created_at,
-        updated_at in rows
-    ]  # fmt: skip
+    return [_to_credentials(row) for row in await tx.execute(query)]
+
+
+def _to_credentials(row: Sequence[Any]) -> Credentials:
+    id_, uuid, project_id, name, type_, shown, sealed, status, error_message, number, count = row[:11]
+    created_at, updated_at = row[11:]
+    return Credentials(
+        CredentialsId(id_),
+        uuid,
+        ProjectId(project_id),
+        name,
+        ConnectorType(type_),
+        shown,
+        sealed,
+        Verification(status),
+        error_message,
+        number,
+        count,
+        created_at,
+        updated_at,
+    )
 
 
 def _select_connectors() -> Select[*tuple[Any, ...]]:

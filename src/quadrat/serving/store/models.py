@@ -85,6 +85,13 @@ async def delete_model(tx: AsyncConnection, model_id: ModelId) -> None:
     await tx.execute(delete(model).where(model.c.id == model_id))
 
 
+async def lock_versions(tx: AsyncConnection, model_id: ModelId) -> Sequence[int]:
+    """The versions of a model, none of which is changed or added to until the transaction ends."""
+    await tx.execute(select(model.c.id).where(model.c.id == model_id).with_for_update())
+    query = select(version.c.id).where(version.c.model_id == model_id).order_by(version.c.id).with_for_update()
+    return (await tx.execute(query)).scalars().all()
+
+
 async def signatures_of(tx: AsyncConnection, model_ids: Collection[int]) -> dict[int, tuple[list[Field], list[Field]]]:
     """The (input, output) fields of models."""
     fields: dict[int, tuple[list[Field], list[Field]]] = {model_id: ([], []) for model_id in model_ids}

@@ -175,9 +175,7 @@ async def update_object(tx: AsyncConnection, object_id: ObjectId, name: str, ver
     """
     async with refuse_taken(tx, f"There is an object {name} in this pipeline already.", field="name"):
         await tx.execute(
-            update(pipeline_object)
-            .where(pipeline_object.c.id == object_id)
-            .values(name=name, version_id=version_id)
+            update(pipeline_object).where(pipeline_object.c.id == object_id).values(name=name, version_id=version_id)
         )
 
 
@@ -288,16 +286,12 @@ async def delete_attachment(tx: AsyncConnection, attachment_id: AttachmentId) ->
 
 async def touch(tx: AsyncConnection, pipeline_id: PipelineId) -> None:
     """Note that the graph of a pipeline has changed."""
-    await tx.execute(
-        update(pipeline).where(pipeline.c.id == pipeline_id).values(updated_at=func.clock_timestamp())
-    )
+    await tx.execute(update(pipeline).where(pipeline.c.id == pipeline_id).values(updated_at=func.clock_timestamp()))
 
 
 async def _links_of(tx: AsyncConnection, attachment_ids: Collection[int]) -> Mapping[int, list[Link]]:
     query = (
-        select(
-            attachment_field.c.attachment_id, attachment_field.c.source_field, attachment_field.c.destination_field
-        )
+        select(attachment_field.c.attachment_id, attachment_field.c.source_field, attachment_field.c.destination_field)
         .where(attachment_field.c.attachment_id.in_(attachment_ids))
         .order_by(attachment_field.c.attachment_id, attachment_field.c.position)
     )

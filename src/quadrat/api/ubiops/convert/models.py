@@ -16,8 +16,8 @@ def to_new_model(body: ModelCreate) -> NewModel:
         description=body.description or "",
         input_kind=body.input_type,
         output_kind=body.output_type,
-        input_fields=_to_fields(body.input_fields),
-        output_fields=_to_fields(body.output_fields),
+        input_fields=to_fields(body.input_fields),
+        output_fields=to_fields(body.output_fields),
     )
 
 
@@ -30,17 +30,19 @@ def to_model_list(project: Project, model: Model) -> ModelList:
         description=model.description,
         input_type=model.input.kind,
         output_type=model.output.kind,
-        input_fields=_to_wire_fields(model.input),
-        output_fields=_to_wire_fields(model.output),
+        input_fields=to_wire_fields(model.input),
+        output_fields=to_wire_fields(model.output),
         creation_date=to_utc(model.created_at),
         last_updated=to_utc(model.updated_at),
         number_of_versions=model.version_count,
     )
 
 
-def _to_fields(fields: Sequence[ModelField] | None) -> list[Field]:
+def to_fields(fields: Sequence[ModelField] | None) -> list[Field]:
+    """Fields that are left out are none."""
     return [Field(field.name, field.data_type) for field in fields or ()]
 
 
-def _to_wire_fields(signature: Signature) -> list[ModelField]:
+def to_wire_fields(signature: Signature) -> list[ModelField]:
+    """Fields in the order in which they were declared."""
     return [ModelField(name=field.name, data_type=field.type) for field in signature.fields]

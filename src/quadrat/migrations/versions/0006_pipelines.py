@@ -4,8 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0005"
-down_revision = "0004"
+revision = "0006"
+down_revision = "0005"
 
 
 def upgrade() -> None:
@@ -19,6 +19,7 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("type", sa.Text(), nullable=False),
         sa.Column("open_values", postgresql.JSONB(), nullable=False),
+        sa.Column("sealed_values", sa.LargeBinary(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("error_message", sa.Text(), server_default="", nullable=False),
         sa.Column("check_number", sa.Integer(), server_default=sa.text("0"), nullable=False),
@@ -82,20 +83,6 @@ def upgrade() -> None:
     )
     op.create_index(
         op.f("ix_connector_credentials_id"), "connector", ["credentials_id"], unique=False, schema="serving"
-    )
-    op.create_table(
-        "credentials_secret",
-        sa.Column("credentials_id", sa.BigInteger(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("sealed", sa.LargeBinary(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["credentials_id"],
-            ["serving.credentials.id"],
-            name=op.f("fk_credentials_secret_credentials_id"),
-            ondelete="CASCADE",
-        ),
-        sa.PrimaryKeyConstraint("credentials_id", "name", name=op.f("pk_credentials_secret")),
-        schema="serving",
     )
     op.create_table(
         "pipeline_field",
