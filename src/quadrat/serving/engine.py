@@ -19,6 +19,7 @@ from quadrat.serving.batch import BatchDispatcher, BatchTiming
 from quadrat.serving.directory import Directory
 from quadrat.serving.launch import Launcher
 from quadrat.serving.logbook import LogBook
+from quadrat.serving.meter import Meter
 from quadrat.serving.outcomes import Observers, Outcome, to_ns
 from quadrat.serving.pool import Pool, PoolClosedError, PoolTiming, StartFailedError
 from quadrat.serving.rules.values import check_input, fit_result
@@ -73,8 +74,10 @@ class ServingEngine:
         self._db = db
         self._timing = timing or EngineTiming()
         self._launcher = Launcher(runner, blobs, instance_start_timeout_s)
-        self._logbook = LogBook(db)
+        self.logbook = LogBook(db)
         self.observers = Observers()
+        self.meter = Meter(db)
+        self.meter.observe(self.observers)
         self.directory = Directory(db, listener)
         self._batch = BatchDispatcher(
             db, self._find_pool, self._run_batch_request, self.observers.request_ended, self._timing.batch
@@ -90,7 +93,8 @@ class ServingEngine:
 
     async def start(self) -> None:
         """Begin to work: what the database holds from an earlier life goes on."""
-        self._logbook.start()
+        self.logbook.start()
+        self.meter.start()
         self._changed.set()
         self._caretaker = asyncio.create_task(self._follow_changes(), name="serving-caretaker")
         self._batch.start()
@@ -105,7 +109,8 @@ class ServingEngine:
             self._caretaker.cancel()
             await asyncio.gather(self._caretaker, return_exceptions=True)
         await asyncio.gather(*(pool.close() for pool in self._pools.values()), *self._closing)
-        await self._logbook.stop()
+        await self.meter.stop()
+        await self.logbook.stop()
 
     async def open(self, caller: Caller, access: Access, path: VersionPath) -> Deployment:
         """The version that a direct request is for; from memory once it is available.
@@ -168,7 +173,7 @@ class ServingEngine:
             pool = Pool(
                 deployment,
                 self._start_instance,
-                self._logbook.say,
+                self.logbook.say,
                 self.observers.instance_changed,
                 self._timing.pool,
             )
@@ -185,7 +190,7 @@ class ServingEngine:
 
     async def _start_instance(self, deployment: Deployment) -> Instance:
         assert deployment.package is not None  # noqa: S101 - it is available
-        log = self._logbook.sink(deployment)
+        log = self.logbook.sink(deployment)
         async with self._starts:
             prepared = await self._launcher.prepare(deployment.package, deployment.language, log)
             return await self._launcher.start(deployment, prepared, log)
@@ -208,14 +213,14 @@ class ServingEngine:
                 return self._too_slow(deployment, item.id, timeout_s), 0
             except (InstanceLostError, StartFailedError) as error:
                 message = str(error)
-                self._logbook.say(deployment, f"The request did not end: {message}", request_id=item.id)
+                self.logbook.say(deployment, f"The request did not end: {message}", request_id=item.id)
             else:
                 return to_answer(deployment, reply), reply.duration_ns
         return failed(message), 0
 
     def _too_slow(self, deployment: Deployment, request_id: UUID, timeout_s: float) -> Answer:
         message = f"The request took longer than {timeout_s:g} seconds."
-        self._logbook.say(deployment, message, request_id=request_id)
+        self.logbook.say(deployment, message, request_id=request_id)
         return failed(message)
 
     # Changes.

@@ -1,26 +1,33 @@
-"""Lines of models' logs, gathered in memory and written in blocks."""
+"""Lines of logs, gathered in memory and written in blocks."""
 
 import asyncio
-from collections import deque
+from collections import OrderedDict, deque
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import islice
 from uuid import UUID
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from quadrat.base.ids import new_object_id
+from quadrat.base.clock import now
 from quadrat.db.engine import Database
 from quadrat.errors import QuadratError
 from quadrat.runner.base import LogLine, LogSink
+from quadrat.serving.log_types import LogEntry, LogPlace
+from quadrat.serving.rules.logs import LogIds
 from quadrat.serving.store import logs as store
-from quadrat.serving.types import Deployment, LogEntry
+from quadrat.serving.types import Deployment
 
 _log = structlog.get_logger(__name__)
 _GATHER_S = 0.25
 _RETRY_S = 2.0
 _BLOCK_LINES = 5000
 _MAX_LINES = 100_000
+_MAX_RELATED = 20_000
+_MAX_SOURCES = 20_000
+
+_Source = tuple[LogPlace, bool]
 
 
 class LogBook:
@@ -34,8 +41,11 @@ class LogBook:
 
     def __init__(self, db: Database) -> None:
         self._db = db
+        self._ids = LogIds()
         self._lines: deque[LogEntry] = deque()
         self._dropped = 0
+        self._related: OrderedDict[UUID, LogPlace] = OrderedDict()
+        self._sources: dict[_Source, int] = {}
         self._some = asyncio.Event()
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -54,31 +64,53 @@ class LogBook:
         if self._lines:
             _log.warning("logbook.lost", lines=len(self._lines))
 
+    def relate(self, request_id: UUID, place: LogPlace) -> None:
+        """The request belongs to a pipeline's run: its lines carry this place from now on.
+
+        Args:
+            request_id: The request of a version.
+            place: The version, with pipeline, object and the pipeline's request.
+        """
+        self._related[request_id] = place
+        if len(self._related) > _MAX_RELATED:
+            self._related.popitem(last=False)
+
     def sink(self, deployment: Deployment) -> LogSink:
         """Where the output of one version's builds and instances goes."""
+        place = place_of(deployment)
 
         def take(line: LogLine) -> None:
             request_id = None if line.request_id is None else UUID(line.request_id)
-            self._append(deployment, line.at, line.text, request_id=request_id, system=line.system)
+            self.write(place, line.text, at=line.at, request_id=request_id, system=line.system)
 
         return take
 
     def say(self, deployment: Deployment, text: str, *, request_id: UUID | None = None) -> None:
-        """Add a line of Quadrat's own."""
-        self._append(deployment, datetime.now(UTC), text, request_id=request_id, system=True)
+        """Add a line of Quadrat's own about a version."""
+        self.write(place_of(deployment), text, request_id=request_id)
 
-    def _append(
-        self, deployment: Deployment, at: datetime, text: str, *, request_id: UUID | None, system: bool
+    def write(
+        self,
+        place: LogPlace,
+        text: str,
+        *,
+        at: datetime | None = None,
+        request_id: UUID | None = None,
+        system: bool = True,
     ) -> None:
-        entry = LogEntry(
-            new_object_id(),
-            at,
-            deployment.project_id,
-            deployment.version_id,
-            request_id,
-            system,
-            text.replace("\0", ""),
-        )
+        """Add a line.
+
+        Args:
+            place: What it belongs to.
+            text: Without a line end.
+            at: When it was written; now if left out.
+            request_id: The request of a version that it came from.
+            system: True for Quadrat's own words, False for output of the user's code.
+        """
+        if request_id is not None:
+            place = self._related.get(request_id, place)
+        # A line always shows something, since clients refuse empty ones.
+        entry = LogEntry(self._ids.next(at or now()), place, request_id, system, text.replace("\0", "") or " ")
         self._lines.append(entry)
         if len(self._lines) > _MAX_LINES:
             self._lines.popleft()
@@ -106,7 +138,10 @@ class LogBook:
             dropped_before = self._dropped
             try:
                 async with self._db.begin() as tx:
-                    await store.append_lines(tx, block)
+                    found = await self._find_sources(tx, block)
+                    await store.append_lines(tx, [(found[_source(entry)], entry) for entry in block])
+                # Only what was committed is there the next time.
+                self._sources.update(found)
             except QuadratError:
                 self._some.set()
                 raise
@@ -118,3 +153,26 @@ class LogBook:
         if self._dropped:
             _log.warning("logbook.dropped", lines=self._dropped)
             self._dropped = 0
+
+    async def _find_sources(self, tx: AsyncConnection, block: list[LogEntry]) -> dict[_Source, int]:
+        if len(self._sources) > _MAX_SOURCES:
+            self._sources.clear()
+        found = {}
+        for source in {_source(entry) for entry in block}:
+            known = self._sources.get(source)
+            found[source] = known if known is not None else await store.find_source(tx, source[0], system=source[1])
+        return found
+
+
+def place_of(deployment: Deployment) -> LogPlace:
+    """What a version's own lines belong to."""
+    return LogPlace(deployment.project_id, deployment.version_id)
+
+
+def _source(entry: LogEntry) -> _Source:
+    place = entry.place
+    if place.pipeline_request_id is not None:
+        place = LogPlace(
+            place.project_id, place.version_id, place.pipeline_id, place.pipeline_object_id, place.connector_id
+        )
+    return place, entry.system

@@ -10,6 +10,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     DateTime,
+    Double,
     ForeignKey,
     Identity,
     Index,
@@ -160,14 +161,43 @@ request = Table(
 )
 
 
-class _LogColumns(TypedColumns):
-    # No foreign keys: a line may be written just after its version was deleted, and the others of its block must stay.
-    id: Named[str] = Column(Text, primary_key=True)
-    at: Named[datetime] = Column(DateTime(timezone=True))
+class _LogSourceColumns(TypedColumns):
+    id: Named[int] = Column(BigInteger, Identity(always=True), primary_key=True)
+    # No foreign keys, here and below: a line may be written just after its version was deleted, and the others of its
+    # block must stay. A job removes what projects that are gone have left.
     project_id: Named[int] = Column(BigInteger)
-    version_id: Named[int] = Column(BigInteger)
-    request_id: Named[UUID | None] = Column(Uuid)
+    version_id: Named[int | None] = Column(BigInteger)
+    pipeline_id: Named[int | None] = Column(BigInteger)
+    pipeline_object_id: Named[int | None] = Column(BigInteger)
+    connector_id: Named[int | None] = Column(BigInteger)
     system: Named[bool] = Column(Boolean)
+
+
+log_source = Table(
+    "log_source",
+    metadata,
+    _LogSourceColumns,
+    UniqueConstraint(
+        "project_id",
+        "version_id",
+        "pipeline_id",
+        "pipeline_object_id",
+        "connector_id",
+        "system",
+        name="uq_log_source_once",
+        postgresql_nulls_not_distinct=True,
+    ),
+    schema=SCHEMA,
+)
+
+
+class _LogColumns(TypedColumns):
+    source_id: Named[int] = Column(BigInteger, primary_key=True)
+    id: Named[bytes] = Column(LargeBinary, primary_key=True)
+    project_id: Named[int] = Column(BigInteger)
+    system: Named[bool] = Column(Boolean)
+    request_id: Named[UUID | None] = Column(Uuid)
+    pipeline_request_id: Named[UUID | None] = Column(Uuid)
     text: Named[str] = Column(Text)
 
 
@@ -175,9 +205,34 @@ log = Table(
     "log",
     metadata,
     _LogColumns,
-    Index("ix_log_project_id_at", "project_id", "at", "id"),
-    Index("ix_log_version_id_at", "version_id", "at", "id"),
-    Index("ix_log_request_id", "request_id", postgresql_where=text("request_id IS NOT NULL")),
+    Index("ix_log_system", "project_id", "id", postgresql_where=text("system")),
+    Index("ix_log_user", "project_id", "id", postgresql_where=text("NOT system")),
+    Index("ix_log_request_id", "request_id", "id", postgresql_where=text("request_id IS NOT NULL")),
+    Index(
+        "ix_log_pipeline_request_id",
+        "pipeline_request_id",
+        "id",
+        postgresql_where=text("pipeline_request_id IS NOT NULL"),
+    ),
+    schema=SCHEMA,
+)
+
+
+class _MetricColumns(TypedColumns):
+    project_id: Named[int] = Column(BigInteger, primary_key=True)
+    metric: Named[str] = Column(Text, primary_key=True)
+    grain: Named[str] = Column(Text, primary_key=True)
+    bucket: Named[datetime] = Column(DateTime(timezone=True), primary_key=True)
+    object_id: Named[UUID] = Column(Uuid, primary_key=True)
+    total: Named[float] = Column(Double)
+    times: Named[int] = Column(BigInteger)
+
+
+metric = Table(
+    "metric",
+    metadata,
+    _MetricColumns,
+    CheckConstraint("grain IN ('minute', 'hour', 'day', 'month')", name="grain"),
     schema=SCHEMA,
 )
 

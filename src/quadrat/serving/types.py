@@ -264,21 +264,3 @@ class ClaimedRequest:
     data: bytes
     attempt: int
     created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class LogEntry:
-    """One line of a version's log.
-
-    Args:
-        id: 24 hex digits, in order of time.
-        system: True for Quadrat's own words, False for output of the user's code.
-    """
-
-    id: str
-    at: datetime
-    project_id: ProjectId
-    version_id: VersionId
-    request_id: UUID | None
-    system: bool
-    text: str

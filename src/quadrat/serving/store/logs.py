@@ -1,31 +1,171 @@
-"""Lines of models' logs, written in blocks."""
+"""Lines of logs: written in blocks, read in windows. What a line belongs to stands apart, once for many lines."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from uuid import UUID
 
+from sqlalchemy import ColumnElement, Select, delete, func, lateral, not_, select, true, union_all
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from quadrat.serving.types import LogEntry
+from quadrat.identity.tables import project
+from quadrat.identity.types import ProjectId
+from quadrat.serving.log_types import LogEntry, LogFilter, LogPlace
+from quadrat.serving.rules.logs import Window
+from quadrat.serving.tables import log, log_source
+from quadrat.serving.types import VersionId
 
-_COPY = "COPY serving.log (id, at, project_id, version_id, request_id, system, text) FROM STDIN (FORMAT BINARY)"
-_TYPES = ("text", "timestamptz", "int8", "int8", "uuid", "bool", "text")
+_COPY = (
+    "COPY serving.log (source_id, id, project_id, system, request_id, pipeline_request_id, text) "
+    "FROM STDIN (FORMAT BINARY)"
+)
+_TYPES = ("int8", "bytea", "int8", "bool", "uuid", "uuid", "text")
+
+Found = tuple[int, bytes, UUID | None, UUID | None, bool, str]
+"""Source, id, request, request of a pipeline, system, text."""
 
 
-async def append_lines(tx: AsyncConnection, entries: Sequence[LogEntry]) -> None:
-    """Write a block of lines."""
+async def find_source(tx: AsyncConnection, place: LogPlace, *, system: bool) -> int:
+    """The number under which lines of this place are written."""
+    values = {
+        "project_id": place.project_id,
+        "version_id": place.version_id,
+        "pipeline_id": place.pipeline_id,
+        "pipeline_object_id": place.pipeline_object_id,
+        "connector_id": place.connector_id,
+        "system": system,
+    }
+    query = select(log_source.c.id).where(
+        *(log_source.c[name].is_not_distinct_from(value) for name, value in values.items())
+    )
+    found = (await tx.execute(query)).scalar_one_or_none()
+    if found is not None:
+        return found
+    made = insert(log_source).values(values).on_conflict_do_nothing().returning(log_source.c.id)
+    return (await tx.execute(made)).scalar_one_or_none() or (await tx.execute(query)).scalar_one()
+
+
+async def append_lines(tx: AsyncConnection, entries: Sequence[tuple[int, LogEntry]]) -> None:
+    """Write a block of lines, each with the number of its source."""
     raw = await tx.get_raw_connection()
     connection = raw.driver_connection
     assert connection is not None  # noqa: S101 - the transaction is open
     async with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
         copy.set_types(_TYPES)
-        for entry in entries:
+        for source_id, entry in entries:
             await copy.write_row(
                 (
+                    source_id,
                     entry.id,
-                    entry.at,
-                    entry.project_id,
-                    entry.version_id,
-                    entry.request_id,
+                    entry.place.project_id,
                     entry.system,
+                    entry.request_id,
+                    entry.place.pipeline_request_id,
                     entry.text,
                 )
             )
+
+
+async def list_sources(tx: AsyncConnection, project_id: ProjectId, wanted: LogFilter) -> dict[int, LogPlace]:
+    """The sources in the project that a filter lets through."""
+    query = select(
+        log_source.c.id,
+        log_source.c.version_id,
+        log_source.c.pipeline_id,
+        log_source.c.pipeline_object_id,
+        log_source.c.connector_id,
+    ).where(log_source.c.project_id == project_id)
+    if wanted.version_ids is not None:
+        query = query.where(log_source.c.version_id.in_(wanted.version_ids))
+    for column, value in (
+        (log_source.c.pipeline_id, wanted.pipeline_id),
+        (log_source.c.pipeline_object_id, wanted.pipeline_object_id),
+        (log_source.c.connector_id, wanted.connector_id),
+        (log_source.c.system, wanted.system),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    return {
+        id_: LogPlace(
+            project_id, None if version_id is None else VersionId(version_id), pipeline_id, object_id, connector_id
+        )
+        for id_, version_id, pipeline_id, object_id, connector_id in await tx.execute(query)
+    }
+
+
+async def list_lines(
+    tx: AsyncConnection,
+    project_id: ProjectId,
+    wanted: LogFilter,
+    sources: Sequence[int] | None,
+    page: tuple[Window, int],
+) -> list[Found]:
+    """The lines in a window, from its near end on.
+
+    Args:
+        tx: The transaction.
+        project_id: Where.
+        wanted: Requests, and system; the rest of it is in `sources`.
+        sources: Only lines of these; None when any source of the project will do.
+        page: The window, and the most lines.
+    """
+    newest_first, limit = page[0].newest_first, page[1]
+    if wanted.request_id is not None or wanted.pipeline_request_id is not None:
+        query = _select(project_id, wanted, page)
+        if sources is not None:
+            query = query.where(log.c.source_id.in_(sources))
+    elif sources is None:
+        # One index holds the system's lines and one the users': each gives its first lines.
+        kinds = (True, False) if wanted.system is None else (wanted.system,)
+        parts = [_select(project_id, replace(wanted, system=kind), page).subquery() for kind in kinds]
+        both = union_all(*(select(*part.c) for part in parts)).subquery()
+        query = select(*both.c).order_by(both.c.id.desc() if newest_first else both.c.id).limit(limit)
+    else:
+        # From each source the first lines, by its index: lines of other sources are never looked at.
+        source = func.unnest(list(sources)).table_valued("id", name="wanted").render_derived()
+        inner = lateral(_select(project_id, wanted, page, of=source.c.id)).alias("line")
+        query = (
+            select(*inner.c)
+            .select_from(source.join(inner, true()))
+            .order_by(inner.c.id.desc() if newest_first else inner.c.id)
+            .limit(limit)
+        )
+    return [(*row,) for row in await tx.execute(query)]
+
+
+def _select(
+    project_id: ProjectId, wanted: LogFilter, page: tuple[Window, int], *, of: ColumnElement[int] | None = None
+) -> Select[int, bytes, UUID | None, UUID | None, bool, str]:
+    window, limit = page
+    query = select(
+        log.c.source_id, log.c.id, log.c.request_id, log.c.pipeline_request_id, log.c.system, log.c.text
+    ).where(log.c.id >= window.first, log.c.id <= window.last)
+    if of is None:
+        query = query.where(log.c.project_id == project_id)
+        if wanted.system is not None:
+            query = query.where(log.c.system if wanted.system else not_(log.c.system))
+    else:
+        query = query.where(log.c.source_id == of)
+    if wanted.request_id is not None:
+        query = query.where(log.c.request_id == wanted.request_id)
+    if wanted.pipeline_request_id is not None:
+        query = query.where(log.c.pipeline_request_id == wanted.pipeline_request_id)
+    return query.order_by(log.c.id.desc() if window.newest_first else log.c.id).limit(limit)
+
+
+async def delete_before(tx: AsyncConnection, source_id: int, id_: bytes, limit: int) -> int:
+    """Forget the oldest lines of a source that are older than this id; returns how many."""
+    old = select(log.c.id).where(log.c.source_id == source_id, log.c.id < id_).order_by(log.c.id).limit(limit)
+    return (await tx.execute(delete(log).where(log.c.source_id == source_id, log.c.id.in_(old)))).rowcount
+
+
+async def list_missing_sources(tx: AsyncConnection) -> list[int]:
+    """Sources of projects that are gone."""
+    known = select(project.c.id)
+    query = select(log_source.c.id).where(log_source.c.project_id.not_in(known)).order_by(log_source.c.id)
+    return list((await tx.execute(query)).scalars())
+
+
+async def delete_source(tx: AsyncConnection, source_id: int) -> None:
+    """Forget a source; after its lines."""
+    await tx.execute(delete(log_source).where(log_source.c.id == source_id))
