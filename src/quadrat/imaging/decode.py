@@ -25,7 +25,7 @@ _HASH_SIDE = 32
 _WEBP_QUALITY = 90
 _DEEP = {"I;16": 16, "I;16B": 16, "I;16L": 16, "I;16N": 16, "I": 32, "F": 32}
 _GPS = ExifTags.IFD.GPSInfo.value
-_ORIENTATION = ExifTags.Base.Orientation.value
+ORIENTATION = ExifTags.Base.Orientation.value
 _MAX_EXIF_TEXT = 64 * 1024
 
 
@@ -37,14 +37,14 @@ def read_picture(path: Path, max_pixels: int) -> Picture:
     """
     with path.open("rb") as file:
         sha256 = file_digest(file, "sha256").hexdigest()
-    with _refusing(), _open(path, max_pixels) as image:
+    with refusing(), open_picture(path, max_pixels) as image:
         width, height = image.size
         format_ = str(image.format)
         depth, channels = _depth(image), len(image.getbands())
         exif = _exif_of(image)
-        orientation = image.getexif().get(_ORIENTATION, 1)
+        orientation = image.getexif().get(ORIENTATION, 1)
         image.load()
-        small = _thumbnail(image, orientation, THUMBNAIL_PX)
+        small = shrink(image, orientation, THUMBNAIL_PX)
         found = measure(_as_rgb(image))
         return Picture(
             sha256=sha256,
@@ -66,16 +66,16 @@ def make_thumbnail(path: Path, side_px: int, max_pixels: int) -> bytes:
     Raises:
         UndecodableError: As in `read_picture`.
     """
-    with _refusing(), _open(path, max_pixels) as image:
-        orientation = image.getexif().get(_ORIENTATION, 1)
+    with refusing(), open_picture(path, max_pixels) as image:
+        orientation = image.getexif().get(ORIENTATION, 1)
         # A JPEG decoder leaves out what would be thrown away.
         image.draft(None, (side_px * 2, side_px * 2))
         image.load()
-        return _encoded(_thumbnail(image, orientation, side_px))
+        return _encoded(shrink(image, orientation, side_px))
 
 
 @contextlib.contextmanager
-def _refusing() -> Iterator[None]:
+def refusing() -> Iterator[None]:
     """Decoders fail in many ways over damaged bytes; all of them mean the same."""
     try:
         yield
@@ -88,9 +88,16 @@ def _refusing() -> Iterator[None]:
         raise UndecodableError(f"This picture cannot be decoded: {reason}") from error
 
 
-def _open(path: Path, max_pixels: int) -> ImageFile.ImageFile:
+def open_picture(
+    source: Path | io.BytesIO, max_pixels: int, formats: tuple[str, ...] = _FORMATS
+) -> ImageFile.ImageFile:
+    """The picture, of which nothing has been decoded yet.
+
+    Raises:
+        UndecodableError: Of another kind, or of too many pixels.
+    """
     try:
-        image = Image.open(path, formats=_FORMATS)
+        image = Image.open(source, formats=formats)
     except UnidentifiedImageError as error:
         raise UndecodableError("These bytes are no picture of a known kind.") from error
     width, height = image.size
@@ -144,7 +151,7 @@ def _flat_rows(grey: Image.Image) -> int:
     return sum(raw.count(raw[start], start, start + width) == width for start in range(0, width * height, width))
 
 
-def _thumbnail(image: Image.Image, orientation: int, side_px: int) -> Image.Image:
+def shrink(image: Image.Image, orientation: int, side_px: int) -> Image.Image:
     """A small RGB picture, upright."""
     small = image
     if image.mode in _DEEP:

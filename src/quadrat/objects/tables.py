@@ -449,3 +449,15 @@ class _UserFileColumns(TypedColumns):
 
 # What a user has uploaded to import from.
 user_file = Table("user_file", metadata, _UserFileColumns, UniqueConstraint("user_id", "tag", "path"), schema=SCHEMA)
+
+
+class _ImageRangeColumns(TypedColumns):
+    id: Named[int] = _id()
+    project_id: Named[int] = Column(BigInteger, _to("identity.project"), index=True)
+    first_id: Named[int] = Column(BigInteger)
+    last_id: Named[int] = Column(BigInteger)
+
+
+# Numbers of images that an import has taken: bytes may be stored under them before the rows are there. An import ends
+# by removing its own; what one that was killed has left shows which bytes have to go.
+image_range = Table("image_range", metadata, _ImageRangeColumns, schema=SCHEMA)

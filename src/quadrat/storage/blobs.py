@@ -2,7 +2,7 @@
 
 import contextlib
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -42,12 +42,15 @@ class BlobStore:
     def __init__(self, store: LocalStore | S3Store | GCSStore | AzureStore, signing_key: bytes) -> None:
         self._store = store
         self._signing_key = signing_key
+        self._root: Path | None = None
 
     @classmethod
     def on_disk(cls, root: Path, signing_key: bytes) -> "BlobStore":
         """A folder of this machine."""
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return cls(LocalStore(root, mkdir=True), signing_key)
+        made = cls(LocalStore(root, mkdir=True), signing_key)
+        made._root = root
+        return made
 
     @classmethod
     def in_bucket(cls, url: str, signing_key: bytes, options: Mapping[str, Any] | None = None) -> "BlobStore":
@@ -68,6 +71,11 @@ class BlobStore:
     def is_local(self) -> bool:
         """True when this server serves signed addresses itself."""
         return isinstance(self._store, LocalStore)
+
+    @property
+    def local_root(self) -> Path | None:
+        """The folder of a store on disk, where a key is a path; None for a bucket."""
+        return self._root
 
     async def put(self, key: str, source: Source, *, max_bytes: int | None = None) -> tuple[BlobFacts, str]:
         """Store bytes under a key, replacing what was there in one step.
@@ -168,10 +176,14 @@ class BlobStore:
 
     async def delete_prefix(self, prefix: str) -> int:
         """Remove everything under ``prefix/``; returns how much that was. Safe to repeat."""
+        return await self.delete_where(prefix, lambda _key: True)
+
+    async def delete_where(self, prefix: str, matches: Callable[[str], bool]) -> int:
+        """Remove what matches under ``prefix/``; returns how much that was. Safe to repeat."""
         check_key(prefix)
         removed = 0
         async for page in obstore.list(self._store, prefix):
-            keys = [entry["path"] for entry in page]
+            keys = [entry["path"] for entry in page if matches(entry["path"])]
             for key in keys:
                 await self.delete(key)
             removed += len(keys)

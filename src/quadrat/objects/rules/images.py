@@ -7,7 +7,7 @@ from quadrat.identity.types import ProjectId
 from quadrat.objects.types import ImageId
 
 _PER_FOLDER = 10_000
-_THUMBNAIL = "_mini.jpg"
+THUMBNAIL = "_mini.jpg"
 _VAULT = re.compile(r"([0-9]{4,12})/([0-9]{4})(_mini)?(\.[a-z0-9]{2,5})")
 
 
@@ -23,7 +23,7 @@ def image_key(project_id: ProjectId, image_id: ImageId, extension: str) -> str:
 
 def thumbnail_key(project_id: ProjectId, image_id: ImageId) -> str:
     """Key of an image's thumbnail, a JPEG."""
-    return f"{project_folder(project_id)}{image_id}{_THUMBNAIL}"
+    return f"{project_folder(project_id)}{image_id}{THUMBNAIL}"
 
 
 def vault_name(image_id: ImageId, extension: str) -> str:
@@ -33,7 +33,7 @@ def vault_name(image_id: ImageId, extension: str) -> str:
 
 def vault_thumbnail_name(image_id: ImageId) -> str:
     """The wire API's name of a thumbnail file."""
-    return vault_name(image_id, _THUMBNAIL)
+    return vault_name(image_id, THUMBNAIL)
 
 
 @dataclass(frozen=True, slots=True)

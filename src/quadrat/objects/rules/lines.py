@@ -75,8 +75,8 @@ class Line:
     rank: int | None
     columns: Mapping[str, Any]
     annotation: Annotation | None
-    numbers: Sequence[float | None]
-    texts: Sequence[str]
+    numbers: list[float | None]
+    texts: list[str]
 
 
 @dataclass(frozen=True, slots=True)

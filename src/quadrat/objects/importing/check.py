@@ -1,0 +1,231 @@
+"""Lines against each other, the project and the house: duplicates, known objects, names of taxa and people."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from quadrat.db.engine import Database
+from quadrat.objects.importing.rows import Facts, NewImage, NewObject, Row, State, Update
+from quadrat.objects.importing.scan import in_another_sample
+from quadrat.objects.importing.types import (
+    Answers,
+    ImportOptions,
+    ImportPlace,
+    MissingNames,
+    Problems,
+    ScannedLine,
+    UpdateMode,
+)
+from quadrat.objects.rules.lines import Annotation
+from quadrat.objects.store import imports as store
+from quadrat.objects.store.imports import KnownObject, ProjectContent
+
+Value = TypeVar("Value")
+_RESERVED_RANK = 100
+_HUMAN = frozenset({"V", "D"})
+
+
+class LineCheck:
+    """Turns lines into rows to be written.
+
+    Args:
+        db: For look-ups.
+        place: Into what the import goes.
+        options: How.
+        content: What the project holds.
+        answers: About unknown names.
+        problems: Where mistakes go.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        place: ImportPlace,
+        options: ImportOptions,
+        content: ProjectContent,
+        answers: Answers,
+        problems: Problems,
+    ) -> None:
+        self._db = db
+        self._place = place
+        self._options = options
+        self._content = content
+        self._problems = problems
+        self._users = dict(answers.users)
+        self._taxa = dict(answers.taxa)
+        self._missing_users: set[str] = set()
+        self._missing_taxa: set[str] = set()
+        self._taxon_ids: set[int] = set()
+        self._made: dict[str, int] = {}
+        self._pairs: set[int] = set()
+        self._ranks: dict[tuple[bool, int], set[int]] = {}
+        self.unknown_taxon_ids: set[int] = set()
+
+    @property
+    def missing(self) -> MissingNames:
+        """Names that nobody has explained."""
+        return MissingNames(sorted(self._missing_users), sorted(self._missing_taxa))
+
+    async def check(self, block: Sequence[ScannedLine]) -> list[tuple[ScannedLine, list[Row]]]:
+        """Each line that is to be written, with its rows."""
+        async with self._db.begin() as tx:
+            await self._look_up_names(tx, [line.line.annotation for line in block if line.line.annotation])
+            known: Mapping[str, KnownObject] = {}
+            if self._content.has_objects:
+                names = {line.line.object_id for line in block}
+                known = await store.find_known_objects(tx, self._place.project_id, names)
+        checked = []
+        for line in block:
+            rows = self._rows_of(line, known.get(line.line.object_id))
+            if rows:
+                checked.append((line, rows))
+        return checked
+
+    def _rows_of(self, scanned: ScannedLine, known: KnownObject | None) -> list[Row]:
+        line = scanned.line
+        pair = hash((line.object_id, line.image))
+        if pair in self._pairs:
+            self._problems.add(
+                f"Duplicate object '{line.object_id}' with image '{line.image}' {scanned.where}: "
+                "an earlier line has the same"
+            )
+            return []
+        self._pairs.add(pair)
+        if self._options.updates:
+            return self._update_of(scanned, known)
+        if known is not None and line.image in known.images:
+            if not self._options.skip_existing_objects:
+                self._problems.add(
+                    f"Object '{line.object_id}' with image '{line.image}' {scanned.where} is already in EcoTaxa "
+                    "(Duplicate object)"
+                )
+            return []
+        self._check_sample(scanned)
+        return self._creation_of(scanned, known)
+
+    def _check_sample(self, scanned: ScannedLine) -> None:
+        known = self._content.acquisitions.get(scanned.acquisition)
+        if known is not None and known.sample != scanned.sample:
+            sentence = in_another_sample(scanned.acquisition, known.sample, scanned.sample)
+            self._problems.add(f"{sentence} {scanned.where}")
+
+    def _creation_of(self, scanned: ScannedLine, known: KnownObject | None) -> list[Row]:
+        line = scanned.line
+        rows: list[Row] = []
+        made = None
+        if known is None:
+            made = self._made.get(line.object_id)
+            if made is None:
+                made = self._made[line.object_id] = len(self._made)
+                rows.append(
+                    NewObject(
+                        line.object_id,
+                        scanned.sample,
+                        scanned.acquisition,
+                        Facts(**line.columns),
+                        self._state_of(line.annotation),
+                        by_position(line.numbers, scanned.numbers_at),
+                        by_position([text or None for text in line.texts], scanned.texts_at),
+                    )
+                )
+        rank = self._rank_of(line.rank, made, known)
+        rows.append(NewImage(made, None if known is None else known.id, rank, line.image))
+        return rows
+
+    def _rank_of(self, wanted: int | None, made: int | None, known: KnownObject | None) -> int:
+        """The given place if it is free, else the next after the last; 100 is for those who ask for it."""
+        if made is not None:
+            taken = self._ranks.setdefault((True, made), set())
+        else:
+            assert known is not None  # noqa: S101 - one of the two is given
+            taken = self._ranks.setdefault((False, known.id), set(known.images.values()))
+        rank = wanted
+        if rank is None or rank in taken:
+            rank = max((other for other in taken if other != _RESERVED_RANK), default=-1) + 1
+            while rank == _RESERVED_RANK or rank in taken:
+                rank += 1
+        taken.add(rank)
+        return rank
+
+    def _update_of(self, scanned: ScannedLine, known: KnownObject | None) -> list[Row]:
+        line = scanned.line
+        if known is None:
+            return []
+        state = self._state_of(line.annotation) if self._options.update_mode is UpdateMode.CLASSIFICATION else None
+        numbers = zip(_positions(scanned.numbers_at, len(line.numbers)), line.numbers, strict=True)
+        texts = zip(_positions(scanned.texts_at, len(line.texts)), line.texts, strict=True)
+        return [
+            Update(
+                known.id,
+                Facts(**line.columns),
+                state,
+                {position: number for position, number in numbers if number is not None},
+                {position: text for position, text in texts if text},
+            )
+        ]
+
+    def _state_of(self, annotation: Annotation | None) -> State | None:
+        if annotation is None:
+            return None
+        taxon_id = annotation.taxon_id
+        if taxon_id is None:
+            taxon_id = self._taxa.get(annotation.taxon or "")
+        if taxon_id is None:
+            return None  # asked for
+        if annotation.qualification not in _HUMAN:
+            return State(annotation.qualification, taxon_id, None, self._place.began_at)
+        return State(
+            annotation.qualification,
+            taxon_id,
+            self._author_of(annotation),
+            annotation.when or self._place.began_at,
+        )
+
+    def _author_of(self, annotation: Annotation) -> int:
+        for name in (annotation.person_email, annotation.person_name):
+            if name is not None and name in self._users:
+                return self._users[name]
+        return self._place.importer_id
+
+    async def _look_up_names(self, tx: AsyncConnection, annotations: Iterable[Annotation]) -> None:
+        if self._options.update_mode is UpdateMode.FACTS:
+            return
+        annotations = list(annotations)
+        taxa = {found.taxon for found in annotations if found.taxon is not None}
+        new = {name for name in taxa - self._missing_taxa if name not in self._taxa}
+        if new:
+            found_taxa = await store.find_taxa(tx, new)
+            self._taxa |= found_taxa
+            self._missing_taxa |= new - found_taxa.keys()
+        ids = {found.taxon_id for found in annotations if found.taxon_id is not None} - self._taxon_ids
+        if ids:
+            existing = await store.existing_taxa(tx, ids)
+            self._taxon_ids |= ids
+            self.unknown_taxon_ids |= ids - existing
+        await self._look_up_people(tx, [found for found in annotations if found.qualification in _HUMAN])
+
+    async def _look_up_people(self, tx: AsyncConnection, annotations: Sequence[Annotation]) -> None:
+        people = {(found.person_email, found.person_name) for found in annotations}
+        words = {word for pair in people for word in pair if word is not None}
+        new = {word for word in words - self._missing_users if word not in self._users}
+        if new:
+            self._users |= await store.find_people(tx, new)
+        for email, name in people:
+            known = (email in self._users) or (name in self._users)
+            if not known and (email is not None or name is not None):
+                self._missing_users.add(name or email or "")
+
+
+def by_position(values: Sequence[Value | None], positions: list[int] | None) -> list[Value | None]:
+    """The values as an array in which each stands at its position; None for the order in which they are."""
+    if positions is None:
+        return [*values]
+    placed: list[Value | None] = [None] * (max(positions, default=-1) + 1)
+    for position, value in zip(positions, values, strict=True):
+        placed[position] = value
+    return placed
+
+
+def _positions(positions: list[int] | None, count: int) -> Iterable[int]:
+    return range(count) if positions is None else positions
