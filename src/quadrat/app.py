@@ -29,7 +29,7 @@ from quadrat.storage.blobs import BlobStore
 
 DOORS = (ubiops, lightly, ecotaxa, pupilcloud)
 # Their routes stream and limit files themselves.
-_FILE_UPLOADS = re.compile(r"/files/.*|/v2\.1/projects/[^/]+/models/[^/]+/versions/[^/]+/upload")
+_FILE_UPLOADS = re.compile(r"/files/.*|/v2\.1/projects/[^/]+/(models/[^/]+/versions/[^/]+/upload|blobs)/?")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,13 @@ Two implementations stand behind this: `quadrat.runner.local` (child processes o
 One conformance suite (`tests/unit/runner`) runs on every implementation.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 
 class BuildStage(StrEnum):
@@ -70,8 +71,8 @@ class LogLine:
 
 
 LogSink = Callable[[LogLine], None]
-FetchArchive = Callable[[Path], Awaitable[None]]
-"""Writes the package archive to the given path."""
+FetchFile = Callable[[Path], Awaitable[None]]
+"""Writes a file, such as a package archive, to the given path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ class Revision:
 
     key: str
     language: str
-    fetch: FetchArchive
+    fetch: FetchFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,7 @@ class InstanceSpec:
             ``ML_MODEL_FILE_NAME`` among them names another main file.
         memory_limit_bytes: Hard limit of the instance's memory.
         start_timeout_s: Longest time for import and ``__init__``.
+        file_outputs: Fields of the result for which the model returns paths of files.
     """
 
     prepared: Prepared
@@ -126,6 +128,33 @@ class InstanceSpec:
     environment: Mapping[str, str] = field(default_factory=dict)
     memory_limit_bytes: int = 2048 * 1024 * 1024
     start_timeout_s: float = 300.0
+    file_outputs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LentFile:
+    """A file that a request needs.
+
+    Args:
+        name: Base name under which the model sees it.
+        fetch: Brings its bytes.
+    """
+
+    name: str
+    fetch: FetchFile
+
+
+@dataclass(frozen=True, slots=True)
+class GivenFile:
+    """A file that a model gave; it stays readable when its instance ends.
+
+    Args:
+        name: Base name that the model gave it.
+        stream: Its bytes.
+    """
+
+    name: str
+    stream: IO[bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +166,19 @@ class Reply:
         result: The returned value as JSON text; ``b"null"`` on failure.
         error_message: Text of the exception (its class name when it has none), at most 2000 characters.
         duration_ns: Time inside the model's ``request``.
+        files: For each of the `file_outputs`, what the model gave; in `result` they are null. Close them.
     """
 
     success: bool
     result: bytes
     error_message: str | None
     duration_ns: int
+    files: Mapping[str, GivenFile] | None = None
+
+    def close_files(self) -> None:
+        """Let go of the files."""
+        for given in (self.files or {}).values():
+            given.stream.close()
 
 
 class Instance(Protocol):
@@ -197,6 +233,14 @@ class Runner(Protocol):
 
         Raises:
             BuildError: stage START, when import or ``__init__`` fails or takes too long; it holds the exception's text.
+        """
+        ...
+
+    def lend(self, files: Sequence[LentFile]) -> AbstractAsyncContextManager[Sequence[str]]:
+        """Put files where every instance can read them that knows their paths; they go at the end of the block.
+
+        Returns:
+            Their absolute paths as instances see them, in the same order.
         """
         ...
 

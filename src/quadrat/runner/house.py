@@ -42,6 +42,11 @@ class House:
         """Holds one directory per unpacked package."""
         return self.root / "revisions"
 
+    @property
+    def lent(self) -> Path:
+        """Holds the files that requests need, while they run."""
+        return self.session.folder / "lent"
+
     def close(self) -> None:
         """Remove this process's scratch space."""
         self.session.close()
@@ -66,6 +71,7 @@ async def open_house(root: Path, cache: Path | None, user: str | None, hidden: S
         interpreters = Interpreters(accounts.build)
     session = await asyncio.to_thread(open_session, root / "run")
     probe = await asyncio.to_thread(session.new_folder, "probe", accounts.build)
+    await asyncio.to_thread(session.new_folder, "lent")
     return House(
         root=root,
         session=session,

@@ -2,18 +2,31 @@
 
 import asyncio
 import os
+import re
 import signal
+import stat
 import subprocess
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import cast
 
-from quadrat.runner.base import BuildError, BuildStage, InstanceLostError, Reply, RequestTimeoutError
+import msgspec
+
+from quadrat.runner.base import (
+    BuildError,
+    BuildStage,
+    GivenFile,
+    InstanceLostError,
+    Reply,
+    RequestTimeoutError,
+)
 from quadrat.runner.output import OutputReader
 from quadrat.runner.shim import (
     CANCEL,
     CANCELLED,
     FAILURE,
+    FILES,
     HEADER,
     NUMBER,
     READY,
@@ -26,6 +39,55 @@ from quadrat.runner.shim import (
 
 START_NUMBER = 0
 STOPPED = "The instance was stopped."
+_PLACE = re.compile(r"\d{1,20}-\d{1,6}")
+_named_files = msgspec.json.Decoder(dict[str, tuple[str, str]])
+
+
+class Outbox:
+    """The directory into which one instance's shim copies the files that the model gives.
+
+    It is held open, so that nothing the model puts in its place can lead elsewhere.
+
+    Args:
+        folder: Of the instance.
+        owner_uid: Whose the files must be; None where everything has the server's own user.
+    """
+
+    def __init__(self, folder: Path, owner_uid: int | None) -> None:
+        self._descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        self._owner_uid = owner_uid
+
+    def take(self, payload: bytes) -> dict[str, GivenFile]:
+        """Open the files that a frame of the shim names, and remove their names.
+
+        Raises:
+            ValueError: The model's process has tampered with them.
+        """
+        given: dict[str, GivenFile] = {}
+        try:
+            for field, (place, name) in _named_files.decode(payload).items():
+                given[field] = self._open(place, name)
+        except (OSError, ValueError, msgspec.MsgspecError) as error:
+            for file in given.values():
+                file.stream.close()
+            raise ValueError("A file that the model gave cannot be read.") from error
+        return given
+
+    def _open(self, place: str, name: str) -> GivenFile:
+        if _PLACE.fullmatch(place) is None:
+            raise ValueError(place)
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+        stream = os.fdopen(os.open(place, flags, dir_fd=self._descriptor), "rb")
+        facts = os.fstat(stream.fileno())
+        os.unlink(place, dir_fd=self._descriptor)
+        if not stat.S_ISREG(facts.st_mode) or self._owner_uid not in (None, facts.st_uid):
+            stream.close()
+            raise ValueError(place)
+        return GivenFile(name, stream)
+
+    def close(self) -> None:
+        """Let go."""
+        os.close(self._descriptor)
 
 
 class _Pending:
@@ -34,13 +96,14 @@ class _Pending:
     The timer also goes on when the caller has given up: an endless loop in the model must end some day.
     """
 
-    __slots__ = ("future", "timeout_s", "timer", "withdrawn")
+    __slots__ = ("files", "future", "timeout_s", "timer", "withdrawn")
 
     def __init__(self, future: asyncio.Future[Reply], timer: asyncio.TimerHandle, timeout_s: float) -> None:
         self.future = future
         self.timer = timer
         self.timeout_s = timeout_s
         self.withdrawn = False
+        self.files: dict[str, GivenFile] | None = None
 
 
 class LocalInstance(asyncio.Protocol):
@@ -50,6 +113,7 @@ class LocalInstance(asyncio.Protocol):
         identifier: Unique on this machine.
         process: The child; leader of its own process group.
         output: Reads what the child writes.
+        outbox: Where files of the model are fetched.
         on_end: Called once, when the process has ended.
     """
 
@@ -58,16 +122,18 @@ class LocalInstance(asyncio.Protocol):
         identifier: str,
         process: subprocess.Popen[bytes],
         output: OutputReader,
+        outbox: Outbox,
         on_end: Callable[["LocalInstance"], None],
     ) -> None:
         self._id = identifier
         self._process = process
         self._output = output
+        self._outbox = outbox
+        self._outgoing: list[bytes] = []
         self._on_end = on_end
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
-        self._outbox: list[bytes] = []
         self._pending: dict[int, _Pending] = {}
         self._number = START_NUMBER
         self._reason: str | None = None
@@ -189,34 +255,48 @@ class LocalInstance(asyncio.Protocol):
     # Own steps.
 
     def _write(self, number: int, kind: int, payload: bytes) -> None:
-        if not self._outbox:
+        if not self._outgoing:
             # Everything sent in this turn of the loop goes out in one piece.
             self._loop.call_soon(self._flush)
-        self._outbox.append(HEADER.pack(len(payload), number, kind))
-        self._outbox.append(payload)
+        self._outgoing.append(HEADER.pack(len(payload), number, kind))
+        self._outgoing.append(payload)
 
     def _flush(self) -> None:
         if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(b"".join(self._outbox))
-        self._outbox.clear()
+            self._transport.write(b"".join(self._outgoing))
+        self._outgoing.clear()
 
     def _on_frame(self, number: int, kind: int, payload: bytes) -> None:
         if kind in (READY, START_FAILED):
             if not self._loaded.done():
                 self._loaded.set_result(payload.decode("utf-8", "replace") if kind == START_FAILED else None)
             return
+        if kind == FILES:
+            self._on_files(number, payload)
+            return
         pending = self._pending.pop(number, None)
         if pending is None:
             return
         pending.timer.cancel()
         if pending.future.done() or kind == CANCELLED:
+            _close(pending.files)
             return
         (duration,) = NUMBER.unpack_from(payload)
         answer = payload[NUMBER.size :]
         if kind == RESULT:
-            pending.future.set_result(Reply(True, answer, None, duration))
+            pending.future.set_result(Reply(True, answer, None, duration, pending.files))
         elif kind == FAILURE:
+            _close(pending.files)
             pending.future.set_result(Reply(False, b"null", answer.decode("utf-8", "replace"), duration))
+
+    def _on_files(self, number: int, payload: bytes) -> None:
+        pending = self._pending.get(number)
+        if pending is None or pending.files is not None:
+            return
+        try:
+            pending.files = self._outbox.take(payload)
+        except ValueError as error:
+            self.kill(str(error))
 
     def _expire(self, number: int) -> None:
         pending = self._pending[number]
@@ -245,6 +325,7 @@ class LocalInstance(asyncio.Protocol):
         pending, self._pending = self._pending, {}
         for item in pending.values():
             item.timer.cancel()
+            _close(item.files)
             if not item.future.done():
                 item.future.set_exception(InstanceLostError(reason, began=began))
             began = False
@@ -279,8 +360,14 @@ class LocalInstance(asyncio.Protocol):
         if self._reason is None:
             self._reason = exit_sentence(code)
         self._fail_pending(self._reason)
+        self._outbox.close()
         self._ended.set_result(self._reason)
         self._on_end(self)
+
+
+def _close(files: dict[str, GivenFile] | None) -> None:
+    for given in (files or {}).values():
+        given.stream.close()
 
 
 def exit_sentence(code: int) -> str:

@@ -7,7 +7,9 @@ import secrets
 import shutil
 import socket
 import subprocess
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,10 +17,10 @@ from pathlib import Path
 import msgspec
 
 from quadrat.runner.accounts import Account
-from quadrat.runner.base import BuildError, BuildStage, InstanceSpec, LogLine, LogSink, Prepared, Revision
+from quadrat.runner.base import BuildError, BuildStage, InstanceSpec, LentFile, LogLine, LogSink, Prepared, Revision
 from quadrat.runner.environments import read_requirements
 from quadrat.runner.house import House, open_house
-from quadrat.runner.instance import LocalInstance
+from quadrat.runner.instance import LocalInstance, Outbox
 from quadrat.runner.lifeline import Lifeline
 from quadrat.runner.memory import MemoryWatch, data_limit_bytes, exceeded_sentence
 from quadrat.runner.output import TOKEN_BYTES, OutputReader
@@ -41,6 +43,10 @@ class _Place:
     @property
     def temporary(self) -> Path:
         return self.scratch / "tmp"
+
+    @property
+    def outbox(self) -> Path:
+        return self.scratch / ".outbox"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +141,8 @@ class LocalRunner:
             "token": token.hex(),
             "data_limit_bytes": data_limit_bytes(spec.memory_limit_bytes),
             "memory_message": message,
+            "file_outputs": spec.file_outputs,
+            "outbox": str(place.outbox),
         }
         try:
             await instance.load(msgspec.json.encode(start), spec.start_timeout_s)
@@ -142,6 +150,25 @@ class LocalRunner:
             instance.kill("The start was given up.")
             raise
         return instance
+
+    @asynccontextmanager
+    async def lend(self, files: Sequence[LentFile]) -> AsyncIterator[Sequence[str]]:
+        """Put files where instances can read them; see `quadrat.runner.base.Runner.lend`."""
+        house = await self._open()
+        # Nobody can list the directory above, so who does not know the name has no way in.
+        folder = house.lent / secrets.token_hex(16)
+        await asyncio.to_thread(_make_lent_folder, folder)
+        try:
+            paths = []
+            for number, file in enumerate(files):
+                path = folder / str(number) / file.name
+                await asyncio.to_thread(_make_lent_folder, path.parent)
+                await file.fetch(path)
+                await asyncio.to_thread(path.chmod, 0o644)
+                paths.append(str(path))
+            yield paths
+        finally:
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
     async def close(self) -> None:
         """Stop every instance and remove this process's scratch space."""
@@ -198,7 +225,10 @@ class LocalRunner:
             far.close()
             os.close(writer)
         output = OutputReader(reader, token, log)
-        instance = LocalInstance(place.identifier, process, output, lambda ended: self._clear(ended, place, lifeline))
+        outbox = Outbox(place.outbox, None if place.account.own else place.account.uid)
+        instance = LocalInstance(
+            place.identifier, process, output, outbox, lambda ended: self._clear(ended, place, lifeline)
+        )
         self._instances.add(instance)
         await loop.create_unix_connection(lambda: instance, sock=near)
         return instance
@@ -214,15 +244,21 @@ class LocalRunner:
 
 def _furnish(place: _Place) -> None:
     place.scratch.chmod(0o700)
-    place.temporary.mkdir(mode=0o700)
-    place.account.take(place.temporary)
+    for folder in (place.temporary, place.outbox):
+        folder.mkdir(mode=0o700)
+        place.account.take(folder)
+
+
+def _make_lent_folder(folder: Path) -> None:
+    folder.mkdir(mode=0o711)
+    folder.chmod(0o711)
 
 
 def _start_process(house: House, spec: InstanceSpec, place: _Place, ends: _Ends) -> subprocess.Popen[bytes]:
     prepared = spec.prepared
     argv = [str(prepared.python), str(house.shim), str(ends.channel.fileno()), str(ends.lifeline.descriptor)]
     if house.sandbox is not None:
-        readable = [house.shim, house.revisions / prepared.revision_key, prepared.python.parent.parent]
+        readable = [house.shim, house.lent, house.revisions / prepared.revision_key, prepared.python.parent.parent]
         argv = house.sandbox.wrap(argv, readable, place.scratch, place.temporary)
     process = subprocess.Popen(
         argv,

@@ -17,6 +17,7 @@ import json
 import os
 import resource
 import select
+import shutil
 import signal
 import socket
 import struct
@@ -33,7 +34,7 @@ NUMBER = struct.Struct(">Q")
 # From the runner.
 START, REQUEST, CANCEL, STOP = 1, 2, 3, 4
 # To the runner.
-READY, START_FAILED, RESULT, FAILURE, CANCELLED = 1, 2, 3, 4, 5
+READY, START_FAILED, RESULT, FAILURE, CANCELLED, FILES = 1, 2, 3, 4, 5, 6
 
 MESSAGE_LIMIT = 2000
 LINUX = sys.platform.startswith("linux")
@@ -317,12 +318,14 @@ def load(start: Dict[str, Any]) -> Callable[[Any], Any]:
 class Worker:
     """Runs requests and says how they went."""
 
-    def __init__(self, channel: Channel, output: Output, call: Callable[[Any], Any]) -> None:
+    def __init__(self, channel: Channel, output: Output, call: Callable[[Any], Any], start: Dict[str, Any]) -> None:
         self._channel = channel
         self._output = output
         self._call = call
         _, self._decode, self._encode = json_functions()
-        self.memory_message = "The model used more memory than it may."
+        self._memory_message: str = start["memory_message"]
+        self._file_outputs: List[str] = start["file_outputs"]
+        self._outbox: str = start["outbox"]
 
     def run(self) -> None:
         """Work until the runner says stop or goes away."""
@@ -338,14 +341,14 @@ class Worker:
                 channel.send(number, CANCELLED, b"")
                 continue
             begun = clock()
-            kind, answer = self._answer(payload)
+            kind, answer = self._answer(number, payload)
             duration = clock() - begun
             output.mark(number)
             channel.send(number, kind, NUMBER.pack(duration) + answer)
             if duration > LONG_REQUEST_NS and not channel.receive(block=False):
                 return
 
-    def _answer(self, payload: bytes) -> Tuple[int, bytes]:
+    def _answer(self, number: int, payload: bytes) -> Tuple[int, bytes]:
         try:
             data = self._decode(payload)
         except Exception as error:  # noqa: BLE001 - each library has its own error
@@ -355,17 +358,39 @@ class Worker:
         except BaseException as error:  # noqa: BLE001 - sys.exit() in a model fails the request, not the instance
             return FAILURE, self._failure(error).encode("utf-8", "replace")
         try:
+            if self._file_outputs:
+                result = self._hand_over_files(number, result)
+        except (OSError, ValueError) as error:
+            return FAILURE, message_of(error).encode("utf-8", "replace")
+        try:
             return RESULT, self._encode(result)
         except Exception as error:  # noqa: BLE001 - each library has its own error
             text = "The result of the model's request method is not JSON: %s" % message_of(error)
             return FAILURE, text[:MESSAGE_LIMIT].encode("utf-8", "replace")
+
+    def _hand_over_files(self, number: int, result: Any) -> Any:
+        """Copy the files that the result names to where the runner fetches them, and tell it under which names."""
+        if not isinstance(result, dict):
+            return result
+        named: Dict[str, Tuple[str, str]] = {}
+        for position, field in enumerate(self._file_outputs):
+            if field not in result:
+                continue
+            path = result[field]
+            if not isinstance(path, (str, os.PathLike)) or not os.path.isfile(path):
+                raise ValueError("The output field %s must be the path of a file, not %.200r." % (field, path))
+            place = "%d-%d" % (number, position)
+            shutil.copyfile(path, os.path.join(self._outbox, place))
+            named[field] = (place, os.path.basename(os.fspath(path)))
+        self._channel.send(number, FILES, json.dumps(named).encode("ascii"))
+        return {**result, **dict.fromkeys(named)}
 
     def _failure(self, error: BaseException) -> str:
         print_traceback(error)
         if isinstance(error, SystemExit):
             return "The model called sys.exit(%s)." % ("" if error.code is None else repr(error.code))
         if isinstance(error, MemoryError) and not str(error):
-            return self.memory_message
+            return self._memory_message
         return message_of(error)
 
 
@@ -419,8 +444,7 @@ def main(descriptor: int, lifeline: int) -> int:
     limit_resources(start)
     try:
         call = load(start)
-        worker = Worker(channel, output, call)
-        worker.memory_message = start["memory_message"]
+        worker = Worker(channel, output, call, start)
     except LoadError as error:
         output.mark(number)
         channel.send(number, START_FAILED, str(error)[:MESSAGE_LIMIT].encode("utf-8", "replace"))

@@ -11,12 +11,14 @@ import structlog
 from quadrat.base.ids import new_uuid
 from quadrat.db.engine import Database
 from quadrat.db.notify import Listener
+from quadrat.errors import QuadratError
 from quadrat.identity.actions.access import require
 from quadrat.identity.types import Access, Caller, ObjectType, Target
 from quadrat.runner.base import Instance, InstanceLostError, Reply, RequestTimeoutError, Runner
 from quadrat.serving.actions.access import VersionPath, no_version
 from quadrat.serving.batch import BatchDispatcher, BatchTiming
 from quadrat.serving.directory import Directory
+from quadrat.serving.files import SPILL_BYTES, Files
 from quadrat.serving.launch import Launcher
 from quadrat.serving.logbook import LogBook
 from quadrat.serving.meter import Meter
@@ -32,6 +34,7 @@ from quadrat.storage.blobs import BlobStore
 _log = structlog.get_logger(__name__)
 _RETRY_S = 1.0
 _BATCH_ATTEMPTS = 3
+_LARGE_AT_A_TIME = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,9 @@ class ServingEngine:
         self.observers = Observers()
         self.meter = Meter(db)
         self.meter.observe(self.observers)
+        self.files = Files(db, blobs, runner)
+        # Large data is brought only for as many batch requests as this: each takes up to 100 MiB.
+        self._large = asyncio.Semaphore(_LARGE_AT_A_TIME)
         self.directory = Directory(db, listener)
         self._batch = BatchDispatcher(
             db, self._find_pool, self._run_batch_request, self.observers.request_ended, self._timing.batch
@@ -149,7 +155,7 @@ class ServingEngine:
         request_id, queued_ns = new_uuid(), time.time_ns()
         compute_ns = 0
         try:
-            reply = await self._pool_of(deployment).run(request_id, data, timeout_s)
+            reply = await self._run(self._pool_of(deployment), request_id, data, timeout_s)
         except RequestTimeoutError:
             answer = self._too_slow(deployment, request_id, timeout_s)
         except (InstanceLostError, StartFailedError) as error:
@@ -162,6 +168,18 @@ class ServingEngine:
             _outcome((request_id, deployment, False, answer, len(data)), queued_ns, compute_ns)
         )
         return request_id, answer
+
+    async def _run(self, pool: Pool, request_id: UUID, data: bytes, timeout_s: float, *, batch: bool = False) -> Reply:
+        """Run on one of the pool's instances, with the files that the data names and those that the model gives."""
+        deployment = pool.deployment
+        if not deployment.input.file_fields:
+            reply = await pool.run(request_id, data, timeout_s, batch=batch)
+        else:
+            began = time.monotonic()
+            async with self.files.lend(deployment, data) as lent:
+                left_s = timeout_s if batch else timeout_s - (time.monotonic() - began)
+                reply = await pool.run(request_id, lent, left_s, batch=batch)
+        return reply if reply.files is None else await self.files.keep(deployment, reply)
 
     # Instances.
 
@@ -198,22 +216,33 @@ class ServingEngine:
     # Batch requests.
 
     async def _run_batch_request(self, pool: Pool, item: ClaimedRequest) -> Outcome:
-        deployment = pool.deployment
-        answer, compute_ns = await self._try_batch_request(pool, deployment, item)
-        facts = (item.id, deployment, True, answer, len(item.data))
-        return _outcome(facts, to_ns(item.created_at), compute_ns)
+        if item.data_payload_id is None:
+            return await self._run_claimed(pool, item, item.data or b"")
+        async with self._large:
+            return await self._run_claimed(pool, item, await self.files.read_payload(item.data_payload_id))
 
-    async def _try_batch_request(self, pool: Pool, deployment: Deployment, item: ClaimedRequest) -> tuple[Answer, int]:
-        timeout_s = self._timing.batch_request_s
+    async def _run_claimed(self, pool: Pool, item: ClaimedRequest, data: bytes) -> Outcome:
+        deployment = pool.deployment
+        answer, compute_ns = await self._try_claimed(pool, item.id, data)
+        facts = (item.id, deployment, True, answer, len(data))
+        outcome = _outcome(facts, to_ns(item.created_at), compute_ns)
+        if outcome.output_bytes <= SPILL_BYTES:
+            return outcome
+        return outcome._replace(result_payload_id=await self.files.add_payload(answer.result or b""))
+
+    async def _try_claimed(self, pool: Pool, request_id: UUID, data: bytes) -> tuple[Answer, int]:
+        deployment, timeout_s = pool.deployment, self._timing.batch_request_s
         message = ""
         for _ in range(_BATCH_ATTEMPTS):
             try:
-                reply = await pool.run(item.id, item.data, timeout_s, batch=True)
+                reply = await self._run(pool, request_id, data, timeout_s, batch=True)
             except RequestTimeoutError:
-                return self._too_slow(deployment, item.id, timeout_s), 0
+                return self._too_slow(deployment, request_id, timeout_s), 0
+            except QuadratError as error:  # a blob is gone
+                return failed(error.message), 0
             except (InstanceLostError, StartFailedError) as error:
                 message = str(error)
-                self.logbook.say(deployment, f"The request did not end: {message}", request_id=item.id)
+                self.logbook.say(deployment, f"The request did not end: {message}", request_id=request_id)
             else:
                 return to_answer(deployment, reply), reply.duration_ns
         return failed(message), 0

@@ -50,6 +50,7 @@ class Launcher:
             environment=deployment.environment,
             memory_limit_bytes=deployment.settings.memory_allocation_mb * _MIB,
             start_timeout_s=self.start_timeout_s,
+            file_outputs=deployment.output.file_fields,
         )
         return await self.runner.start(spec, log)
 

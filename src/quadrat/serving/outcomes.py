@@ -28,6 +28,7 @@ class Outcome(NamedTuple):
         started_ns: When the model began on it; None when it never did, or nobody can tell.
         finished_ns: When its answer was there.
         compute_ns: Time inside the model; 0 when the model did not answer.
+        result_payload_id: Where the result of a batch request lies when it is too large for its row.
     """
 
     request_id: UUID
@@ -39,6 +40,7 @@ class Outcome(NamedTuple):
     started_ns: int | None
     finished_ns: int
     compute_ns: int
+    result_payload_id: UUID | None = None
 
     @property
     def state(self) -> RequestState:

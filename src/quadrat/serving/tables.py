@@ -135,8 +135,11 @@ class _RequestColumns(TypedColumns):
     version_id: Named[int] = Column(BigInteger, _to(f"{SCHEMA}.version"))
     state: Named[str] = Column(Text, server_default="pending")
     # JSON text as it came: jsonb would refuse the NUL character, and reorder and renumber the rest.
-    data: Named[bytes] = Column(LargeBinary)
+    data: Named[bytes | None] = Column(LargeBinary)
     result: Named[bytes | None] = Column(LargeBinary)
+    # Instead of the columns above, where that would be too large for a row. `payload` has the other direction.
+    data_payload_id: Named[UUID | None] = Column(Uuid)
+    result_payload_id: Named[UUID | None] = Column(Uuid)
     error_message: Named[str | None] = Column(Text)
     created_at: Named[datetime] = Column(DateTime(timezone=True), server_default=func.now())
     updated_at: Named[datetime] = Column(DateTime(timezone=True), server_default=func.now())
@@ -159,6 +162,52 @@ request = Table(
     Index("ix_request_leased", "lease_expires_at", postgresql_where=text("state = 'processing'")),
     schema=SCHEMA,
 )
+
+
+class _PayloadColumns(TypedColumns):
+    id: Named[UUID] = Column(Uuid, primary_key=True)
+    # None before the request is accepted and after it is deleted: then the bytes are removed some day.
+    request_id: Named[UUID | None] = Column(Uuid, _to(f"{SCHEMA}.request", ondelete="SET NULL"), index=True)
+    created_at: Named[datetime] = Column(DateTime(timezone=True), server_default=func.now())
+
+
+payload = Table("payload", metadata, _PayloadColumns, schema=SCHEMA)
+
+
+class _BlobColumns(TypedColumns):
+    id: Named[UUID] = Column(Uuid, primary_key=True)
+    # None while its bytes are being stored, and when the project is gone: then the bytes are removed some day.
+    project_id: Named[int | None] = Column(BigInteger, _to("identity.project", ondelete="SET NULL"))
+    file_name: Named[str] = Column(Text)
+    size_bytes: Named[int] = Column(BigInteger)
+    ttl_s: Named[int] = Column(Integer)
+    created_at: Named[datetime] = Column(DateTime(timezone=True), server_default=func.now())
+    expires_at: Named[datetime] = Column(DateTime(timezone=True), index=True)
+
+
+blob = Table(
+    "blob",
+    metadata,
+    _BlobColumns,
+    Index("ix_blob_project_id_created_at", "project_id", "created_at", "id"),
+    schema=SCHEMA,
+)
+
+
+class _DirectRequestColumns(TypedColumns):
+    # As with log lines: no foreign keys, and the ids are in order of time, so that old rows are found by them.
+    id: Named[UUID] = Column(Uuid, primary_key=True)
+    version_id: Named[int] = Column(BigInteger)
+    success: Named[bool] = Column(Boolean)
+    error_message: Named[str | None] = Column(Text)
+    created_at: Named[datetime] = Column(DateTime(timezone=True))
+    started_at: Named[datetime | None] = Column(DateTime(timezone=True))
+    finished_at: Named[datetime] = Column(DateTime(timezone=True))
+    input_bytes: Named[int] = Column(BigInteger)
+    output_bytes: Named[int] = Column(BigInteger)
+
+
+direct_request = Table("direct_request", metadata, _DirectRequestColumns, schema=SCHEMA)
 
 
 class _LogSourceColumns(TypedColumns):

@@ -14,6 +14,7 @@ from quadrat.errors import ErrorKind, QuadratError
 from quadrat.jobs.registry import DEFAULT_ATTEMPTS, Handler, JobCancelledError, JobContext
 from quadrat.runner.base import BuildError, LogSink, Runner
 from quadrat.serving.actions.packages import BUILD, CLEAN, clean_later
+from quadrat.serving.files import Files
 from quadrat.serving.launch import Launcher
 from quadrat.serving.logbook import LogBook
 from quadrat.serving.rules.versions import cut_error, on_build_failed, on_deploying
@@ -150,7 +151,7 @@ async def _move(tx: AsyncConnection, asked: Build, status: VersionStatus, messag
 
 
 async def clean(context: JobContext[ServingResources], _params: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Remove packages that no version refers to, and results that have been kept long enough."""
+    """Remove what nothing refers to and what has been kept long enough: packages, blobs, requests, payloads."""
     packages = 0
     while True:
         async with context.db.begin() as tx:
@@ -170,8 +171,10 @@ async def clean(context: JobContext[ServingResources], _params: Mapping[str, Any
         requests += removed
         if removed < _BLOCK:
             break
-    _log.info("serving.cleaned", packages=packages, requests=requests)
-    return {"packages": packages, "requests": requests}
+    files = Files(context.db, context.resources.blobs, context.resources.runner)
+    removed_files = await files.remove_waste(_BLOCK)
+    _log.info("serving.cleaned", packages=packages, requests=requests, **removed_files)
+    return {"packages": packages, "requests": requests, **removed_files}
 
 
 HANDLERS = (Handler(BUILD, build), Handler(CLEAN, clean))

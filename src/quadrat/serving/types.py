@@ -76,6 +76,13 @@ class Signature:
 
     kind: DataKind
     fields: tuple[Field, ...] = ()
+    file_fields: tuple[str, ...] = field(init=False, compare=False)
+    """Names of the fields that hold blobs: the model sees paths of files there."""
+
+    def __post_init__(self) -> None:
+        """Look for blobs once, not per request."""
+        names = tuple(item.name for item in self.fields if item.type is FieldType.BLOB)
+        object.__setattr__(self, "file_fields", names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +217,25 @@ class Deployment:
 
 
 @dataclass(frozen=True, slots=True)
+class Blob:
+    """A file that was handed in for requests, or that a model gave back.
+
+    Args:
+        id: The id; its bytes lie under `rules.blobs.blob_key`.
+        file_name: Base name as it was uploaded.
+        ttl_s: Life that was asked for.
+        expires_at: From then on it is gone.
+    """
+
+    id: UUID
+    file_name: str
+    size_bytes: int
+    ttl_s: int
+    created_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """The outcome of one request.
 
@@ -229,17 +255,21 @@ class BatchRequest:
     """A request that waits in the database until an instance has worked on it.
 
     Args:
-        data: The request data as JSON text, exactly as it came.
-        result: The result as JSON text; None until completed.
+        data: The request data as JSON text, exactly as it came; None where it lies in the store.
+        result: The result as JSON text; None until completed, and where it lies in the store.
+        data_payload_id: Where the data lies instead.
+        result_payload_id: Where the result lies instead.
     """
 
     id: UUID
     state: RequestState
-    data: bytes
+    data: bytes | None
     result: bytes | None
     error_message: str | None
     created_at: datetime
     updated_at: datetime
+    data_payload_id: UUID | None = None
+    result_payload_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,10 +287,37 @@ class ClaimedRequest:
     """A batch request that an engine holds under a lease.
 
     Args:
+        data: The request data; None where it lies in the store.
         attempt: How often it has been claimed, this time included.
+        data_payload_id: Where the data lies instead.
     """
 
     id: UUID
-    data: bytes
+    data: bytes | None
     attempt: int
     created_at: datetime
+    data_payload_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRecord:
+    """What is known of a request that was accepted, direct or batch.
+
+    Args:
+        batch: False for a direct request; these are known once they have ended.
+        created_at: When it was accepted.
+        started_at: When an instance began on it; None before, and when none ever did.
+        finished_at: When its answer was there.
+        input_bytes: Length of its data.
+        output_bytes: Length of its result; 0 without one.
+    """
+
+    id: UUID
+    batch: bool
+    state: RequestState
+    error_message: str | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    input_bytes: int
+    output_bytes: int

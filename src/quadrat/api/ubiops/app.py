@@ -6,6 +6,7 @@ from quadrat.api.docs import install_docs
 from quadrat.api.ubiops.errors import render
 from quadrat.api.ubiops.routes import (
     authorize,
+    blobs,
     connectors,
     direct,
     models,
@@ -32,6 +33,7 @@ _ROUTERS = (
     requests.router,
     pipelines.router,
     connectors.router,
+    blobs.router,
 )
 
 

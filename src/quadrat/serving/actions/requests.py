@@ -1,6 +1,6 @@
 """Batch requests, as their owner sees them. The engine works on them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -10,19 +10,19 @@ from quadrat.base.ids import new_uuid
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.identity.types import Caller
 from quadrat.serving.actions.access import VersionPath, open_version
-from quadrat.serving.rules.values import check_input
+from quadrat.serving.actions.blobs import find_blobs
+from quadrat.serving.rules.values import blobs_in, check_input
 from quadrat.serving.rules.versions import refuse_unless_available
 from quadrat.serving.signals import announce_deleted_requests, announce_requests
 from quadrat.serving.store import requests as store
-from quadrat.serving.types import BatchRequest, BatchRequestSummary, RequestState
+from quadrat.serving.types import BatchRequest, BatchRequestSummary, RequestState, Version
 
 MAX_ITEMS = 250
+_IN_ROWS: Mapping[int, UUID] = {}
 
 
-async def create_requests(
-    tx: AsyncConnection, caller: Caller, path: VersionPath, items: Sequence[bytes]
-) -> tuple[list[UUID], datetime]:
-    """Accept requests, all or none.
+async def check_requests(tx: AsyncConnection, caller: Caller, path: VersionPath, items: Sequence[bytes]) -> Version:
+    """Whether these requests may be made, and would be accepted now.
 
     Args:
         tx: The transaction.
@@ -31,20 +31,48 @@ async def create_requests(
         items: The request data of each, as JSON text.
 
     Returns:
-        Their ids in the order of the items, and the time of their creation.
+        The version.
 
     Raises:
         QuadratError: not_found, forbidden; wrong_state before the version is available; invalid.
     """
-    _, model, version = await open_version(tx, caller, path, "models.versions.requests.create")
+    project, model, version = await open_version(tx, caller, path, "models.versions.requests.create")
     refuse_unless_available(version.status)
     if not 1 <= len(items) <= MAX_ITEMS:
         raise QuadratError(ErrorKind.INVALID, f"One call takes 1 to {MAX_ITEMS} requests, not {len(items)}.")
-    for item in items:
-        check_input(model.input, item)
+    values = [check_input(model.input, item) for item in items]
+    if model.input.file_fields:
+        await find_blobs(tx, project.id, [id_ for value in values for id_ in blobs_in(model.input, value)])
+    return version
+
+
+async def create_requests(
+    tx: AsyncConnection,
+    caller: Caller,
+    path: VersionPath,
+    items: Sequence[bytes],
+    payloads: Mapping[int, UUID] = _IN_ROWS,
+) -> tuple[list[UUID], datetime]:
+    """Accept requests, all or none.
+
+    Args:
+        tx: The transaction.
+        caller: Who asks.
+        path: The version.
+        items: The request data of each, as JSON text.
+        payloads: For those of the items, by their position, that lie in the store already: under which payload.
+
+    Returns:
+        Their ids in the order of the items, and the time of their creation.
+
+    Raises:
+        QuadratError: As `check_requests`.
+    """
+    version = await check_requests(tx, caller, path, items)
     # Ids sort by time, but only between milliseconds.
     ids = sorted(new_uuid() for _ in items)
-    created_at = await store.insert_requests(tx, version.id, dict(zip(ids, items, strict=True)))
+    stored = {ids[position]: payload_id for position, payload_id in payloads.items()}
+    created_at = await store.insert_requests(tx, version.id, dict(zip(ids, items, strict=True)), stored)
     await announce_requests(tx, version.id)
     return ids, created_at
 

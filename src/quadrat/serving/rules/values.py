@@ -95,19 +95,29 @@ def fit_result(signature: Signature, text: bytes) -> tuple[bytes | None, str | N
     return _encode({field.name: value[field.name] for field in signature.fields}), None
 
 
-def check_input(signature: Signature, text: bytes) -> None:
+def check_input(signature: Signature, text: bytes) -> Any:
     """Refuse request data that does not fit the input of a model.
 
     Args:
         signature: The input of the model.
         text: The request data as JSON text.
 
+    Returns:
+        Its value.
+
     Raises:
         QuadratError: invalid.
     """
-    problem = problem_with(signature, decode_json(text))
+    value = decode_json(text)
+    problem = problem_with(signature, value)
     if problem is not None:
         raise QuadratError(ErrorKind.INVALID, problem)
+    return value
+
+
+def blobs_in(signature: Signature, value: Any) -> list[UUID]:
+    """The blobs that checked request data names."""
+    return [UUID(value[name]) for name in signature.file_fields]
 
 
 def _problem_with_fields(signature: Signature, value: Mapping[str, Any]) -> str | None:

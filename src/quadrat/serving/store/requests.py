@@ -15,7 +15,6 @@ from sqlalchemy import (
     delete,
     exists,
     func,
-    insert,
     literal,
     null,
     select,
@@ -25,6 +24,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.serving.outcomes import Outcome
+from quadrat.serving.store.blobs import attach_payloads
 from quadrat.serving.tables import request, version
 from quadrat.serving.types import (
     BatchRequest,
@@ -35,13 +35,32 @@ from quadrat.serving.types import (
     VersionStatus,
 )
 
+_COPY = "COPY serving.request (id, version_id, data, data_payload_id) FROM STDIN (FORMAT BINARY)"
+_COPY_TYPES = ("uuid", "int8", "bytea", "uuid")
 _NO_LEASE = {"lease_owner": null(), "lease_expires_at": null()}
 
 
-async def insert_requests(tx: AsyncConnection, version_id: VersionId, items: Mapping[UUID, bytes]) -> datetime:
-    """Accept requests; returns the time of their creation."""
-    rows = [{"id": id_, "version_id": version_id, "data": data} for id_, data in items.items()]
-    await tx.execute(insert(request), rows)
+async def insert_requests(
+    tx: AsyncConnection, version_id: VersionId, items: Mapping[UUID, bytes], payloads: Mapping[UUID, UUID]
+) -> datetime:
+    """Accept requests; returns the time of their creation.
+
+    Args:
+        tx: The transaction.
+        version_id: For which version.
+        items: Their data.
+        payloads: For those whose data lies in the store, under which payload; the data is not written then.
+    """
+    raw = await tx.get_raw_connection()
+    connection = raw.driver_connection
+    assert connection is not None  # noqa: S101 - the transaction is open
+    async with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
+        copy.set_types(_COPY_TYPES)
+        for id_, data in items.items():
+            payload_id = payloads.get(id_)
+            await copy.write_row((id_, version_id, data if payload_id is None else None, payload_id))
+    if payloads:
+        await attach_payloads(tx, {payload_id: id_ for id_, payload_id in payloads.items()})
     return (await tx.execute(select(func.now()))).scalar_one()
 
 
@@ -55,11 +74,10 @@ async def list_requests(tx: AsyncConnection, version_id: VersionId, ids: Collect
         request.c.error_message,
         request.c.created_at,
         request.c.updated_at,
+        request.c.data_payload_id,
+        request.c.result_payload_id,
     ).where(request.c.version_id == version_id, request.c.id.in_(ids))
-    return [
-        BatchRequest(id_, RequestState(state), data, result, error_message, created_at, updated_at)
-        for id_, state, data, result, error_message, created_at, updated_at in await tx.execute(query)
-    ]
+    return [BatchRequest(row[0], RequestState(row[1]), *row[2:]) for row in await tx.execute(query)]
 
 
 async def page_requests(
@@ -133,7 +151,7 @@ async def claim(
             started_at=func.coalesce(request.c.started_at, func.now()),
             updated_at=func.now(),
         )
-        .returning(request.c.id, request.c.data, request.c.attempt, request.c.created_at)
+        .returning(request.c.id, request.c.data, request.c.attempt, request.c.created_at, request.c.data_payload_id)
     )
     claimed = [ClaimedRequest(*row) for row in await tx.execute(statement)]
     return sorted(claimed, key=lambda item: item.id)
@@ -180,7 +198,8 @@ async def record(tx: AsyncConnection, owner: UUID, outcomes: Sequence[Outcome]) 
     columns: dict[str, tuple[list[Any], Any]] = {
         "id": ([outcome.request_id for outcome in outcomes], Uuid()),
         "state": ([outcome.state.value for outcome in outcomes], Text()),
-        "result": ([outcome.answer.result for outcome in outcomes], LargeBinary()),
+        "result": ([_result_for_row(outcome) for outcome in outcomes], LargeBinary()),
+        "result_payload_id": ([outcome.result_payload_id for outcome in outcomes], Uuid()),
         "error_message": ([outcome.answer.error_message for outcome in outcomes], Text()),
         "started_at": ([outcome.started_at for outcome in outcomes], DateTime(timezone=True)),
     }
@@ -195,6 +214,7 @@ async def record(tx: AsyncConnection, owner: UUID, outcomes: Sequence[Outcome]) 
         .values(
             state=answer.c.state,
             result=answer.c.result,
+            result_payload_id=answer.c.result_payload_id,
             error_message=answer.c.error_message,
             started_at=func.coalesce(answer.c.started_at, request.c.started_at),
             updated_at=func.clock_timestamp(),
@@ -203,7 +223,20 @@ async def record(tx: AsyncConnection, owner: UUID, outcomes: Sequence[Outcome]) 
         )
         .returning(request.c.id)
     )
-    return set((await tx.execute(statement)).scalars())
+    recorded = set((await tx.execute(statement)).scalars())
+    await attach_payloads(
+        tx,
+        {
+            outcome.result_payload_id: outcome.request_id
+            for outcome in outcomes
+            if outcome.result_payload_id is not None and outcome.request_id in recorded
+        },
+    )
+    return recorded
+
+
+def _result_for_row(outcome: Outcome) -> bytes | None:
+    return outcome.answer.result if outcome.result_payload_id is None else None
 
 
 async def requeue_expired(tx: AsyncConnection, *, attempts: int, message: str) -> set[VersionId]:

@@ -90,12 +90,12 @@ def to_list_response(request: BatchRequestSummary | BatchRequest) -> dict[str, A
 
 
 def to_result_list(request: BatchRequest) -> dict[str, Any]:
-    """`BatchModelRequestResultList`."""
+    """`BatchModelRequestResultList`; null for what lies in the store."""
     return {
         **to_list_response(request),
-        "request_data": msgspec.Raw(request.data),
-        "result": None if request.result is None else msgspec.Raw(request.result),
         "error_message": request.error_message,
+        "request_data": None if request.data is None else msgspec.Raw(request.data),
+        "result": None if request.result is None else msgspec.Raw(request.result),
     }
 
 
