@@ -16,6 +16,7 @@ class Lifeline:
     def __init__(self) -> None:
         self.descriptor, self._writer = os.pipe()
         """The end that the child inherits."""
+        self._open = True
 
     def tie(self, group: int) -> None:
         """Bind a process group that has inherited the descriptor."""
@@ -26,6 +27,8 @@ class Lifeline:
             fcntl.fcntl(self.descriptor, fcntl.F_SETFL, flags | os.O_ASYNC)
 
     def close(self) -> None:
-        """Let go: what is left of the group is killed."""
-        os.close(self._writer)
-        os.close(self.descriptor)
+        """Let go: what is left of the group is killed. Safe to call twice."""
+        if self._open:
+            self._open = False
+            os.close(self._writer)
+            os.close(self.descriptor)

@@ -1,13 +1,15 @@
 """Instances as child processes of this machine."""
 
 import asyncio
+import contextlib
 import os
 import re
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -212,9 +214,8 @@ class LocalRunner:
         lifeline = Lifeline()
         try:
             ends = _Ends(far, writer, lifeline)
-            process = await loop.run_in_executor(self._spawner, _start_process, house, spec, place, ends)
+            process = await self._spawn_process(lambda: _start_process(house, spec, place, ends), lifeline)
         except BaseException as error:
-            # A process that was just being started ends with its lifeline.
             lifeline.close()
             near.close()
             os.close(reader)
@@ -233,6 +234,19 @@ class LocalRunner:
         await loop.create_unix_connection(lambda: instance, sock=near)
         return instance
 
+    async def _spawn_process(
+        self, start: Callable[[], subprocess.Popen[bytes]], lifeline: Lifeline
+    ) -> subprocess.Popen[bytes]:
+        starting = asyncio.get_running_loop().run_in_executor(self._spawner, start)
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            # The descriptors must stay open until the process is there; then it is ended and waited for.
+            process = await starting
+            lifeline.close()
+            await asyncio.to_thread(_end, process)
+            raise
+
     def _clear(self, instance: LocalInstance, place: _Place, lifeline: Lifeline) -> None:
         lifeline.close()
         self._instances.discard(instance)
@@ -240,6 +254,12 @@ class LocalRunner:
         task = asyncio.create_task(asyncio.to_thread(shutil.rmtree, place.scratch, ignore_errors=True))
         self._clearing.add(task)
         task.add_done_callback(self._clearing.discard)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def _furnish(place: _Place) -> None:
