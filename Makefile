@@ -8,7 +8,7 @@ LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-
 KEEP ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo clients test test-all check bench docs lock clean
+.PHONY: help demo clients web browser test test-all check bench docs lock clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,19 @@ $(VENV)/.dev: $(VENV)/.base requirements/dev.txt
 		-r requirements/demo.txt -r requirements/clients/lightly.txt
 	@touch $@
 
+# The editable installation builds the pages when they are missing; this builds them again when their sources changed.
+WEB := src/quadrat/webui/index.html
+WEB_SOURCES := $(shell find web -path web/node_modules -prune -o -type f -print)
+
+$(WEB): $(WEB_SOURCES) hatch_build.py | $(VENV)/.base
+	$(BIN)/python hatch_build.py
+	@touch $@
+
+web: $(WEB)  ## Build the pages from web/
+
+browser:  ## Chromium for the browser tests, with apt where there is none
+	@tests/browser/chromium.sh
+
 CLIENTS := ubiops ubiops-cli lightly pyecotaxa
 
 .venvs/clients/%/.done: requirements/clients/%.txt | $(UV)
@@ -43,19 +56,20 @@ CLIENTS := ubiops ubiops-cli lightly pyecotaxa
 
 clients: $(CLIENTS:%=.venvs/clients/%/.done)  ## One environment for each real client that the contract tests drive
 
-demo: $(VENV)/.base .venvs/demo/.done  ## Run the main job on real input (KEEP=1 leaves the server running)
+demo: $(VENV)/.base $(WEB) .venvs/demo/.done  ## Run the main job on real input (KEEP=1 leaves the server running)
 	$(BIN)/python demo/run.py $(if $(KEEP),--keep)
 
-check: $(VENV)/.dev  ## Format, lint, types, import rules
+check: $(VENV)/.dev $(WEB)  ## Format, lint, types, import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python tests/web/check.py
 
-test: check clients  ## Checks and the test suite
+test: check clients browser  ## Checks and the test suite
 	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow and not external_pg"
 
-test-all: check clients  ## All tests, the slow ones and an external PostgreSQL included
+test-all: check clients browser  ## All tests, the slow ones and an external PostgreSQL included
 	$(BIN)/pytest -n 2 --dist loadgroup -m "not external_pg"
 	tests/external_postgresql.sh $(BIN)/pytest
 
@@ -78,4 +92,4 @@ lock:  ## Renew the locked requirements (needs uv)
 	$(LOCK) -c requirements/clients/lightly.txt requirements/demo.in -o requirements/demo.txt
 
 clean:  ## Remove environments and caches
-	rm -rf $(VENV) .venvs .cache .mypy_cache .ruff_cache .pytest_cache dist build
+	rm -rf $(VENV) web/node_modules src/quadrat/webui .venvs .cache .mypy_cache .ruff_cache .pytest_cache dist build

@@ -6,14 +6,17 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 from starlette.applications import Starlette
-from starlette.routing import BaseRoute, Mount
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
 from quadrat.api import files
 from quadrat.api.ecotaxa import app as ecotaxa
+from quadrat.api.events import EventHub
 from quadrat.api.lightly import app as lightly
 from quadrat.api.middleware import RequestMiddleware
-from quadrat.api.pages import health, index
+from quadrat.api.pages import app as pages
+from quadrat.api.pages import health, static
+from quadrat.api.pages.cookies import CookieCredential
 from quadrat.api.pupilcloud import app as pupilcloud
 from quadrat.api.state import HouseState, Limits
 from quadrat.api.ubiops import app as ubiops
@@ -45,28 +48,34 @@ class Keys:
     sealer: Sealer
 
 
-def create_app(settings: Settings, *, database_url: str, keys: Keys) -> ASGIApp:
+def create_app(settings: Settings, *, database_url: str, keys: Keys, events: EventHub | None = None) -> ASGIApp:
     """The whole server as one ASGI application.
 
     Args:
         settings: What the operator chose.
         database_url: A migrated database.
         keys: The installation's.
+        events: What open pages listen to; whoever stops the server closes it first.
     """
+    hub = events or EventHub()
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[HouseState]:
         async with AsyncExitStack() as cleanup:
-            yield await _open(settings, database_url, keys, cleanup)
+            yield await _open(settings, database_url, keys, hub, cleanup)
 
-    routes: list[BaseRoute] = [*health.ROUTES, *index.ROUTES, *files.ROUTES]
-    routes += [Mount(door.PREFIX, door.create_app()) for door in DOORS]
+    routes: list[BaseRoute] = [Route("/", static.to_pages), *health.ROUTES, *files.ROUTES]
+    routes += [Mount(door.PREFIX, door.create_app()) for door in (*DOORS, pages)]
+    routes += static.ROUTES
     app = Starlette(routes=routes, lifespan=lifespan)
     app.router.redirect_slashes = False
-    return RequestMiddleware(app, max_body_bytes=settings.max_body_bytes, unlimited=_FILE_UPLOADS)
+    signed_in = CookieCredential(app, keys.signing)
+    return RequestMiddleware(signed_in, max_body_bytes=settings.max_body_bytes, unlimited=_FILE_UPLOADS)
 
 
-async def _open(settings: Settings, database_url: str, keys: Keys, cleanup: AsyncExitStack) -> HouseState:
+async def _open(
+    settings: Settings, database_url: str, keys: Keys, hub: EventHub, cleanup: AsyncExitStack
+) -> HouseState:
     db = Database(database_url, pool_size=settings.database_pool_size)
     cleanup.push_async_callback(db.close)
     listener = Listener(db.dsn)
@@ -75,6 +84,7 @@ async def _open(settings: Settings, database_url: str, keys: Keys, cleanup: Asyn
     runner = open_runner(settings)
     cleanup.push_async_callback(runner.close)
     engine = ServingEngine(db, listener, blobs, runner, instance_start_timeout_s=settings.instance_start_timeout_s)
+    hub.attach(listener)
     await listener.start()
     cleanup.push_async_callback(listener.stop)
     await engine.start()
@@ -95,6 +105,9 @@ async def _open(settings: Settings, database_url: str, keys: Keys, cleanup: Asyn
         ),
         public_url=settings.public_url,
         blob_guard=SampleBlobGuard(db, blobs),
+        events=hub,
+        page_key=keys.signing,
+        page_origins=static.store_origins(settings.store_url, settings.store_endpoint),
     )
 
 

@@ -140,11 +140,12 @@ async def _content(blobs: BlobStore, permit: Permit, facts: BlobFacts) -> dict[s
         reader = await blobs.open(permit.key, ByteRange(0, min(SNIFFED_BYTES, facts.size_bytes)))
         media_type = image_type(b"".join([chunk async for chunk in reader.chunks]))
     kind = "inline" if media_type else "attachment"
-    disposition = kind if permit.filename is None else f"{kind}; {_named(permit.filename)}"
+    disposition = kind if permit.filename is None else f"{kind}; {named(permit.filename)}"
     return {"Content-Type": media_type or UNKNOWN, "Content-Disposition": disposition}
 
 
-def _named(filename: str) -> str:
+def named(filename: str) -> str:
+    """The part of Content-Disposition that names a file, for old and new readers of it."""
     plain = filename.encode("ascii", "replace").decode().replace("\\", "_").replace('"', "_")
     plain = "".join(character if character.isprintable() else "_" for character in plain)
     return f"filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"

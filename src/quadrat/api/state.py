@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol, TypedDict
 
+from quadrat.api.events import EventHub
 from quadrat.base.sealing import Sealer
 from quadrat.db.engine import Database
 from quadrat.identity.authenticator import Authenticator
@@ -60,3 +61,6 @@ class HouseState(TypedDict):
     limits: Limits
     public_url: str | None
     blob_guard: BlobGuard
+    events: EventHub
+    page_key: bytes
+    page_origins: tuple[str, ...]

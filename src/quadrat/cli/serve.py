@@ -13,6 +13,7 @@ import uvicorn
 import uvloop
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from quadrat.api.events import EventHub
 from quadrat.app import Keys, create_app
 from quadrat.cli.house import database_url, embedded, hold_data_dir
 from quadrat.cli.keys import open_sealer, secret_key
@@ -72,9 +73,10 @@ def run(settings: Settings) -> None:
 
 async def _serve(settings: Settings, url: str, keys: Keys, server: EmbeddedPostgres | None) -> None:
     await _first_administrator(settings, url)
+    events = EventHub()
     web = _WebServer(
         uvicorn.Config(
-            create_app(settings, database_url=url, keys=keys),
+            create_app(settings, database_url=url, keys=keys, events=events),
             host=settings.host,
             port=settings.port,
             lifespan="on",
@@ -85,7 +87,7 @@ async def _serve(settings: Settings, url: str, keys: Keys, server: EmbeddedPostg
             timeout_keep_alive=75,
         )
     )
-    _stop_on_signals(web)
+    _stop_on_signals(web, events)
     async with contextlib.AsyncExitStack() as cleanup:
         watcher = asyncio.create_task(_keep_running(server), name="database-watcher")
         cleanup.callback(watcher.cancel)
@@ -121,13 +123,14 @@ async def _ensure(settings: Settings, tx: AsyncConnection) -> str | None:
     return first.secret
 
 
-def _stop_on_signals(web: uvicorn.Server) -> None:
+def _stop_on_signals(web: uvicorn.Server, events: EventHub) -> None:
     def stop() -> None:
         if web.should_exit:
             web.force_exit = True
             return
         click.echo("\nFinishing what is running; press Ctrl-C again to stop at once.")
         web.should_exit = True
+        events.close()  # pages that are open would keep the server waiting for them
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -62,6 +62,11 @@ def allows(caller: Caller, access: Access, permission: str, target: Target | Non
     )
 
 
+def held(caller: Caller, access: Access) -> frozenset[str]:
+    """All that the caller may do in the whole project; rights on single objects are not among it."""
+    return frozenset(permission for permission in ALL_PERMISSIONS if allows(caller, access, permission))
+
+
 def administers(caller: Caller, level: MemberLevel | None) -> bool:
     """Whether the caller may change an organization in which it is this."""
     return caller.is_platform_admin or level in ADMIN_LEVELS

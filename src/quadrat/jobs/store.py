@@ -185,6 +185,8 @@ async def list_jobs(
         query = query.where(job.c.state.in_(wanted.states))
     if wanted.project_id is not None:
         query = query.where(job.c.project_id == wanted.project_id)
+    if wanted.changed_after is not None:
+        query = query.where(job.c.updated_at > wanted.changed_after)
     if owner_id is not None:
         query = query.where(job.c.owner_id == owner_id)
     if before is not None:

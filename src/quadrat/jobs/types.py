@@ -66,11 +66,13 @@ class JobFilter:
         kinds: Names of handlers.
         states: Where they stand.
         project_id: Of one project.
+        changed_after: That have changed since.
     """
 
     kinds: frozenset[str] | None = None
     states: frozenset[JobState] | None = None
     project_id: ProjectId | None = None
+    changed_after: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,18 @@ async def sign_in(db: Database, attempt: Attempt, *, limit: int, life: timedelta
     return secret
 
 
+async def open_session(tx: AsyncConnection, caller: Caller, life: timedelta) -> str:
+    """A session token for someone who has shown an API token.
+
+    Raises:
+        QuadratError: forbidden for a service user: sessions are for people.
+    """
+    if caller.is_service:
+        raise QuadratError(ErrorKind.FORBIDDEN, "A service user has no session; sign in as a person.")
+    _, secret = await create_token(tx, caller.user_id, _SESSION_NAME, TokenKind.SESSION, now() + life)
+    return secret
+
+
 async def sign_out(tx: AsyncConnection, caller: Caller) -> None:
     """End the session that the caller's token opened.
 

@@ -118,6 +118,14 @@ async def find_oldest_platform_admin(tx: AsyncConnection) -> User | None:
     return await _find(tx, user.c.is_platform_admin & (user.c.status == UserStatus.ACTIVE))
 
 
+async def has_administrator_with_password(tx: AsyncConnection) -> bool:
+    """Whether some platform administrator can sign in with a password."""
+    query = select(user.c.id).where(
+        user.c.is_platform_admin, user.c.status == UserStatus.ACTIVE, user.c.password_hash.is_not(None)
+    )
+    return (await tx.execute(query.limit(1))).first() is not None
+
+
 async def find_credentials(tx: AsyncConnection, email: str, *, lock: bool = False) -> tuple[User, str | None] | None:
     """The user and the password hash; with `lock` neither changes before the transaction ends."""
     query = select(*_COLUMNS, user.c.password_hash).where(user.c.email == email)

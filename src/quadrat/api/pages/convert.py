@@ -1,0 +1,65 @@
+"""From domain values to what the pages read."""
+
+from uuid import UUID
+
+from quadrat.api.pages.schemas import JobCard, Person, ProjectCard, ProjectRights
+from quadrat.identity.types import Access, MemberLevel, Project, User
+from quadrat.jobs.types import Job
+
+
+def to_person(user: User) -> Person:
+    """Who is signed in."""
+    return Person(
+        id=user.id,
+        uuid=user.uuid,
+        email=user.email,
+        name=user.name,
+        surname=user.surname,
+        is_platform_admin=user.is_platform_admin,
+    )
+
+
+def to_project_card(project: Project, organization_uuid: UUID | None, level: MemberLevel | None) -> ProjectCard:
+    """A project in a list."""
+    return ProjectCard.model_validate(_project(project, organization_uuid, level))
+
+
+def to_project_rights(access: Access, organization_uuid: UUID | None, permissions: frozenset[str]) -> ProjectRights:
+    """A project with the caller's rights in it."""
+    facts = _project(access.project, organization_uuid, access.level)
+    return ProjectRights.model_validate({**facts, "permissions": sorted(permissions)})
+
+
+def _project(project: Project, organization_uuid: UUID | None, level: MemberLevel | None) -> dict[str, object]:
+    return {
+        "id": project.id,
+        "uuid": project.uuid,
+        "name": project.name,
+        "title": project.title,
+        "organization": project.organization_name,
+        "organization_uuid": organization_uuid,
+        "level": None if level is None else level.value,
+        "created_at": project.created_at,
+    }
+
+
+def to_job_card(job: Job) -> JobCard:
+    """A job, whichever API asked for it."""
+    return JobCard(
+        id=job.id,
+        uuid=job.uuid,
+        kind=job.kind,
+        project_id=job.project_id,
+        state=job.state.value,
+        progress_percent=job.progress_percent,
+        message=job.progress_message,
+        errors=list(job.errors),
+        question=dict(job.question),
+        result=dict(job.result),
+        has_file=job.result_file is not None,
+        attempt=job.attempt,
+        created_at=job.created_at,
+        updated_at=job.updated_at,
+        started_at=job.started_at,
+        finished_at=job.finished_at,
+    )

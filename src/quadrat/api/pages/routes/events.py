@@ -1,0 +1,110 @@
+"""Server-sent events: every change of the caller's jobs, from where the page last heard."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from fastapi import Header, Request
+from starlette.responses import StreamingResponse
+
+from quadrat.api.events import EventHub, Missed
+from quadrat.api.guard import new_router
+from quadrat.api.pages.auth import SignedIn
+from quadrat.api.pages.convert import to_job_card
+from quadrat.db.engine import Database
+from quadrat.errors import ErrorKind, QuadratError
+from quadrat.identity.authenticator import Authenticator
+from quadrat.identity.types import Caller
+from quadrat.jobs import actions
+from quadrat.jobs.types import Job, JobFilter, JobId
+
+router = new_router("Events")
+
+_KEEP_ALIVE_S = 15.0
+_CATCH_UP = 200
+
+
+@router.get("/events", operation_id="events_stream", response_class=StreamingResponse)
+async def events_stream(
+    caller: SignedIn, request: Request, last_event_id: Annotated[str | None, Header()] = None
+) -> StreamingResponse:
+    """Events `job`, each with the job as data and its time as id; ``Last-Event-ID`` continues after a break."""
+    since = _read_id(last_event_id)
+    secret = request.headers["authorization"].partition(" ")[2].strip()
+    authenticator: Authenticator = request.state.authenticator
+
+    async def is_open() -> bool:
+        try:
+            await authenticator.caller(secret)
+        except QuadratError as error:
+            return error.kind is not ErrorKind.UNAUTHENTICATED
+        return True
+
+    body = stream(request.state.db, request.state.events, caller, since, is_open)
+    headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+    return StreamingResponse(body, media_type="text/event-stream", headers=headers)
+
+
+def _read_id(last_event_id: str | None) -> datetime | None:
+    if not last_event_id:
+        return None
+    try:
+        return datetime.fromisoformat(last_event_id)
+    except ValueError:
+        raise QuadratError(ErrorKind.INVALID, "Last-Event-ID must be an id that this stream has sent.") from None
+
+
+async def stream(
+    db: Database, hub: EventHub, caller: Caller, since: datetime | None, is_open: Callable[[], Awaitable[bool]]
+) -> AsyncIterator[bytes]:
+    """The events of one caller as text, until the server stops or the session ends.
+
+    Args:
+        db: Where the jobs are.
+        hub: Tells of changes.
+        caller: Whose jobs.
+        since: Begin with what has changed after this.
+        is_open: Whether the session still is; asked before anything is told.
+    """
+    with hub.subscribe(caller) as queue:
+        yield b"retry: 1000\n\n"
+        if since is not None:
+            for job in await _changed_since(db, caller, since):
+                yield _event(job)
+        while True:
+            try:
+                news = await asyncio.wait_for(queue.get(), _KEEP_ALIVE_S)
+            except TimeoutError:
+                if not await is_open():
+                    return
+                yield b": still here\n\n"
+                continue
+            if news is None or not await is_open():
+                return
+            if isinstance(news, Missed):
+                yield b"event: missed\ndata: {}\n\n"
+                continue
+            changed = await _find(db, caller, JobId(news.job_id))
+            if changed is not None:
+                yield _event(changed)
+
+
+async def _changed_since(db: Database, caller: Caller, since: datetime) -> list[Job]:
+    async with db.begin() as tx:
+        found = await actions.list_jobs(tx, caller, JobFilter(changed_after=since), limit=_CATCH_UP)
+    return sorted(found, key=lambda job: job.updated_at)
+
+
+async def _find(db: Database, caller: Caller, job_id: JobId) -> Job | None:
+    try:
+        async with db.begin() as tx:
+            return await actions.get_job(tx, caller, job_id)
+    except QuadratError:
+        return None  # deleted meanwhile
+
+
+def _event(job: Job) -> bytes:
+    data = msgspec.json.encode(to_job_card(job).model_dump(mode="json"))
+    return b"id: " + job.updated_at.isoformat().encode() + b"\nevent: job\ndata: " + data + b"\n\n"

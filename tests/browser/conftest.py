@@ -1,0 +1,80 @@
+"""Debian's Chromium against a real server with real data. A page that logs an error, or asks another origin, fails."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from support.browser import LAPTOP, Watch, sign_in
+from support.server import Server, launch
+
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+_MAC = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep all tests of this folder in one worker, so that they share one server and one browser."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("browser"))
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The browser, found on the machine; none is downloaded."""
+    named = os.environ.get("QUADRAT_TEST_BROWSER")
+    found = named or next((path for name in _BROWSERS if (path := shutil.which(name))), None)
+    if found is None and _MAC.exists():
+        found = str(_MAC)
+    assert found, "the browser tests need Chromium: run `make browser`"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server of these tests' own."""
+    server = launch(tmp_path_factory.mktemp("browser") / "data")
+    yield server
+    assert server.stop() == 0
+
+
+OpenPage = Callable[..., Page]
+
+
+@pytest.fixture
+def open_page(chromium: Browser, site: Server) -> Iterator[OpenPage]:
+    """Opens pages in contexts of their own; `page.watch` holds what they did wrong."""
+    opened: list[tuple[BrowserContext, Watch]] = []
+
+    def open_(*, theme: str = "light", size: dict[str, int] | None = None, signed_in: bool = True) -> Page:
+        context = chromium.new_context(
+            base_url=site.url, color_scheme=theme, viewport=size or LAPTOP, reduced_motion="reduce"
+        )
+        watch = Watch(site.url)
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        page.on("console", watch.on_console)
+        page.on("pageerror", lambda error: watch.problems.append(f"error: {error}"))
+        page.on("request", watch.on_request)
+        page.watch = watch
+        opened.append((context, watch))
+        if signed_in:
+            sign_in(page)
+        return page
+
+    yield open_
+    for context, watch in opened:
+        context.close()
+        assert watch.problems == []
+
+
+@pytest.fixture
+def page(open_page: OpenPage) -> Page:
+    """A page of the administrator, signed in."""
+    return open_page()

@@ -1,0 +1,97 @@
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from support.browser import EMAIL, LAPTOP, WIDE, assert_accessible
+from support.people import unique
+
+
+def test_sign_in_wrong_password_says_so_and_keeps_the_address(open_page) -> None:
+    page = open_page(signed_in=False)
+    page.watch.allow(401)
+    page.goto("/ui/")
+    page.get_by_label("E-mail address").fill(EMAIL)
+    page.get_by_label("Password").fill("not it")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("wrong")
+    expect(page.get_by_label("E-mail address")).to_have_value(EMAIL)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("size", [LAPTOP, WIDE], ids=["1280", "1920"])
+def test_pages_without_data_are_accessible(open_page, theme, size) -> None:
+    page = open_page(theme=theme, size=size)
+    for address, heading in {
+        "#/": "Good to see you",
+        "#/projects": "Projects",
+        "#/jobs": "Jobs",
+        "#/datasets": "Datasets",
+        "#/profile": "Profile",
+        "#/no/such/page": "Not found",
+    }.items():
+        page.goto(f"/ui/{address}")
+        page.get_by_role("heading", name=heading, level=1).wait_for()
+        expect(page.locator("[aria-label=Loading]")).to_have_count(0)
+        assert_accessible(page)
+
+
+def test_project_is_made_renamed_and_deleted_by_keyboard_alone(page) -> None:
+    name = unique("net")
+    page.goto("/ui/#/projects?new=1")
+    page.get_by_label("Name").focus()
+    page.keyboard.type(name)
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name=name, level=1).wait_for()
+    page.get_by_role("textbox", name="Name").focus()
+    page.keyboard.press("End")
+    page.keyboard.type("-2")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text(f"{name}-2")
+    page.get_by_role("button", name="Delete the project").focus()
+    page.keyboard.press("Enter")
+    confirm = page.get_by_role("button", name="Delete", exact=True)
+    expect(confirm).to_be_disabled()
+    page.get_by_label("to confirm").fill(f"{name}-2")
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Projects", level=1).wait_for()
+    expect(page.get_by_role("link", name=f"{name}-2")).to_have_count(0)
+
+
+def test_key_map_and_palette_open_by_key_and_lead_on(page) -> None:
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keys")).to_contain_text("Jump to anything")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+k")
+    page.get_by_role("combobox", name="Jump to").fill("prof")
+    assert_accessible(page)
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Profile", level=1).wait_for()
+
+
+def test_theme_choice_outlives_a_reload(page) -> None:
+    page.goto("/ui/#/profile")
+    page.get_by_role("radio", name="dark").check()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    page.reload()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+def test_server_away_says_so_and_tries_again(page) -> None:
+    page.goto("/ui/#/projects")
+    page.get_by_role("heading", name="Projects", level=1).wait_for()
+    page.watch.offline = True
+    page.context.set_offline(True)
+    page.goto("/ui/#/jobs")
+    expect(page.get_by_role("alert")).to_contain_text(re.compile("cannot be reached|could not be loaded"))
+    page.context.set_offline(False)
+    page.get_by_role("button", name="Try again").first.click()
+    page.get_by_role("heading", name="Jobs", level=1).wait_for()
+
+
+def test_sign_out_leads_to_the_form_and_the_session_is_gone(page) -> None:
+    page.goto("/ui/#/profile")
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("heading", name="Sign in to Quadrat").wait_for()
+    page.goto("/ui/#/projects")
+    page.get_by_role("heading", name="Sign in to Quadrat").wait_for()

@@ -1,0 +1,56 @@
+"""What the browser tests hold pages to."""
+
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import ConsoleMessage, Page, Request
+
+AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
+EMAIL, PASSWORD = "admin@example.org", "Correct-horse-1"
+WIDE, LAPTOP = {"width": 1920, "height": 1080}, {"width": 1280, "height": 800}
+
+
+class Watch:
+    """What a page must not do. A test that provokes an answer like 404 says so first."""
+
+    def __init__(self, origin: str) -> None:
+        self._origin = origin
+        self.allowed: set[int] = set()
+        self.offline = False
+        self.problems: list[str] = []
+
+    def allow(self, *statuses: int) -> None:
+        self.allowed |= set(statuses)
+
+    def on_console(self, message: ConsoleMessage) -> None:
+        if message.type not in ("error", "warning"):
+            return
+        if any(f"status of {status}" in message.text for status in self.allowed):
+            return
+        if self.offline and "ERR_" in message.text:
+            return
+        self.problems.append(f"console: {message.text}")
+
+    def on_request(self, request: Request) -> None:
+        if not request.url.startswith((self._origin, "data:", "blob:")):
+            self.problems.append(f"another origin was asked: {request.url}")
+
+
+def sign_in(page: Page, email: str = EMAIL, password: str = PASSWORD) -> None:
+    """Through the form, as a person does."""
+    page.goto("/ui/")
+    page.get_by_label("E-mail address").fill(email)
+    page.get_by_label("Password").fill(password)
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Good to see you").wait_for()
+
+
+def assert_accessible(page: Page) -> None:
+    """No finding of axe at WCAG 2.2 A and AA and its best practices."""
+    # The script comes through the protocol, not through the page, which would not let it in.
+    page.evaluate(AXE.read_text())
+    found: dict[str, Any] = page.evaluate(
+        "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})"
+    )
+    told = [(rule["id"], [node["html"][:200] for node in rule["nodes"]]) for rule in found["violations"]]
+    assert told == [], told

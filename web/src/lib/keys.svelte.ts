@@ -1,0 +1,67 @@
+// Keys act only where no text is being typed. Each page registers what it takes; `?` shows all of it.
+
+export interface Binding {
+  keys: string[];
+  does: string;
+  run: (event: KeyboardEvent) => void;
+}
+interface Scope {
+  title: string;
+  bindings: Binding[];
+}
+
+const TYPING = 'input:not([type=checkbox]):not([type=radio]):not([type=range]):not([type=button]), textarea, select, [contenteditable]';
+
+export function nameOf(event: KeyboardEvent): string {
+  const parts: string[] = [];
+  if (event.ctrlKey || event.metaKey) parts.push('Ctrl');
+  if (event.altKey) parts.push('Alt');
+  // A shifted sign such as ? is its own name already.
+  if (event.shiftKey && (event.key.length > 1 || /[a-z]/i.test(event.key))) parts.push('Shift');
+  parts.push(event.key === ' ' ? 'Space' : event.key.length === 1 ? event.key.toUpperCase() : event.key);
+  return parts.join('+');
+}
+
+export function isTyping(event: KeyboardEvent): boolean {
+  return event.target instanceof Element && event.target.closest(TYPING) !== null;
+}
+
+class Keys {
+  scopes = $state.raw<Scope[]>([]);
+  mapOpen = $state(false);
+  paletteOpen = $state(false);
+
+  /** Register a page's keys; returns what takes them back. */
+  use(title: string, bindings: Binding[]): () => void {
+    const scope = { title, bindings };
+    this.scopes = [...this.scopes, scope];
+    return () => (this.scopes = this.scopes.filter((other) => other !== scope));
+  }
+  listen(): () => void {
+    const back = this.use('Everywhere', [
+      { keys: ['?'], does: 'Show the keys of this page', run: () => (this.mapOpen = !this.mapOpen) },
+      { keys: ['Ctrl+K'], does: 'Jump to anything', run: () => (this.paletteOpen = true) },
+    ]);
+    addEventListener('keydown', this.#onKey);
+    return () => {
+      removeEventListener('keydown', this.#onKey);
+      back();
+    };
+  }
+  #onKey = (event: KeyboardEvent): void => {
+    const name = nameOf(event);
+    if (event.defaultPrevented || event.isComposing) return;
+    if (isTyping(event) && name !== 'Ctrl+K') return;
+    if (document.querySelector('dialog[open]') && name !== '?') return;
+    for (const scope of [...this.scopes].reverse()) {
+      const found = scope.bindings.find((binding) => binding.keys.includes(name));
+      if (found) {
+        event.preventDefault();
+        found.run(event);
+        return;
+      }
+    }
+  };
+}
+
+export const keys = new Keys();

@@ -1,0 +1,56 @@
+import { ApiError } from './api';
+
+/** Loads one thing: keeps what it has while it loads anew, and what went wrong until the next try. */
+export class Loader<T> {
+  data = $state.raw<T | null>(null);
+  error = $state.raw<ApiError | null>(null);
+  loading = $state(false);
+  #number = 0;
+  #abort: AbortController | null = null;
+
+  constructor(private readonly fetchIt: (signal: AbortSignal) => Promise<T>) {}
+
+  reload = async (): Promise<void> => {
+    const number = ++this.#number;
+    this.#abort?.abort();
+    this.#abort = new AbortController();
+    this.loading = true;
+    try {
+      const found = await this.fetchIt(this.#abort.signal);
+      if (number !== this.#number) return;
+      this.data = found;
+      this.error = null;
+    } catch (error) {
+      if (number !== this.#number || (error instanceof DOMException && error.name === 'AbortError')) return;
+      this.error = error instanceof ApiError ? error : new ApiError(0, String(error));
+    } finally {
+      if (number === this.#number) this.loading = false;
+    }
+  };
+
+  stop(): void {
+    this.#number++;
+    this.#abort?.abort();
+  }
+}
+
+/** Something that the user has asked for and that takes a moment: busy, then done or a message. */
+export class Task {
+  busy = $state(false);
+  error = $state.raw<ApiError | null>(null);
+
+  run = async (work: () => Promise<void>): Promise<boolean> => {
+    if (this.busy) return false;
+    this.busy = true;
+    this.error = null;
+    try {
+      await work();
+      return true;
+    } catch (error) {
+      this.error = error instanceof ApiError ? error : new ApiError(0, error instanceof Error ? error.message : String(error));
+      return false;
+    } finally {
+      this.busy = false;
+    }
+  };
+}

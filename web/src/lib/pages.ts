@@ -1,0 +1,59 @@
+// Every page by its address. A page's code is loaded when it is opened first.
+
+type Load = () => Promise<{ default: unknown }>;
+interface Page {
+  pattern: string[];
+  title: string;
+  load: Load;
+}
+export interface Found {
+  title: string;
+  load: Load;
+  parameters: Record<string, string>;
+  /** What makes it another page, so that its state begins anew. */
+  key: string;
+}
+
+const at = (pattern: string, title: string, load: Load): Page => ({ pattern: pattern.split('/').filter(Boolean), title, load });
+
+const PAGES: Page[] = [
+  at('', 'Home', () => import('../pages/Home.svelte')),
+  at('projects', 'Projects', () => import('../pages/Projects.svelte')),
+  at('p/:project', 'Project', () => import('../pages/Project.svelte')),
+  at('p/:project/models', 'Models', () => import('../pages/Models.svelte')),
+  at('p/:project/models/:model', 'Model', () => import('../pages/Model.svelte')),
+  at('p/:project/models/:model/:version', 'Version', () => import('../pages/Version.svelte')),
+  at('p/:project/members', 'Members and roles', () => import('../pages/Members.svelte')),
+  at('jobs', 'Jobs', () => import('../pages/Jobs.svelte')),
+  at('jobs/:job', 'Job', () => import('../pages/Job.svelte')),
+  at('datasets', 'Datasets', () => import('../pages/Datasets.svelte')),
+  at('datasets/:dataset', 'Samples', () => import('../pages/Samples.svelte')),
+  at('profile', 'Profile', () => import('../pages/Profile.svelte')),
+];
+const NOT_FOUND: Load = () => import('../pages/NotFound.svelte');
+
+/** Fetch the code of all pages once nothing else is to do, so that a page opens also while the connection is away. */
+export function preload(): void {
+  const whenIdle = window.requestIdleCallback ?? ((callback: () => void) => setTimeout(callback, 2000));
+  const queue = PAGES.map((page) => page.load);
+  const next = (): void => {
+    const load = queue.shift();
+    if (load) void load().catch(() => undefined).then(() => whenIdle(next));
+  };
+  setTimeout(() => whenIdle(next), 2000);
+}
+
+export function find(segments: readonly string[], pages: readonly Page[] = PAGES): Found {
+  for (const page of pages) {
+    if (page.pattern.length !== segments.length) continue;
+    const parameters: Record<string, string> = {};
+    const fits = page.pattern.every((part, place) => {
+      const segment = segments[place] ?? '';
+      if (!part.startsWith(':')) return part === segment;
+      parameters[part.slice(1)] = segment;
+      return part !== ':project' || /^\d+$/.test(segment);
+    });
+    if (fits) return { title: page.title, load: page.load, parameters, key: `${page.pattern.join('/')} ${Object.values(parameters).join('/')}` };
+  }
+  return { title: 'Not found', load: NOT_FOUND, parameters: {}, key: 'not-found' };
+}

@@ -1,0 +1,32 @@
+import type { ProjectRights } from '../lib/types';
+
+export type Row = Record<string, unknown>;
+
+export interface Column {
+  name: string;
+  label: string;
+  kind?: 'text' | 'code' | 'state' | 'time' | 'flag' | 'number';
+  /** Where the cell leads. */
+  link?: (project: ProjectRights, row: Row) => string;
+}
+
+/** What the generic page needs to know of one kind of thing. */
+export interface Resource {
+  title: string;
+  singular: string;
+  /** Which API's document describes the forms. */
+  prefix: string;
+  list: (project: ProjectRights) => string;
+  one: (project: ProjectRights, row: Row) => string;
+  name: (row: Row) => string;
+  columns: Column[];
+  read: string;
+  create?: { operation: string; permission: string };
+  update?: { operation: string; permission: string; skip?: string[] };
+  remove?: { permission: string; warning: string };
+  empty: string;
+  hints?: Record<string, string>;
+  choices?: (project: ProjectRights) => Promise<Record<string, string[]>>;
+  /** What a created thing says once, such as a token. */
+  once?: (made: Row) => { title: string; text: string } | null;
+}
