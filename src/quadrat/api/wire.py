@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from quadrat.db.engine import Database
 from quadrat.errors import ErrorKind, QuadratError
+from quadrat.storage.full import disk_full, is_disk_full
 
 _log = structlog.get_logger(__name__)
 _ROWS_PER_CHUNK = 500
@@ -101,14 +102,22 @@ def install_errors(
             response.headers[name] = value
         return response
 
-    async def fault(request: Request, error: Exception) -> Response:
-        _log.error("request.failed", path=request.url.path, exc_info=error)
-        return with_status(500, internal_fault(request), request)
-
     app.add_exception_handler(QuadratError, refused)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, routing)
-    app.add_exception_handler(Exception, fault)
+    app.add_exception_handler(Exception, _fault_handler(render, with_status))
+
+
+def _fault_handler(
+    render: Renderer, with_status: Callable[[int, QuadratError, Request], Response]
+) -> Callable[[Request, Exception], Awaitable[Response]]:
+    async def fault(request: Request, error: Exception) -> Response:
+        if is_disk_full(error):  # where a body is spooled, or in the runner's folder
+            return render(disk_full(), request)
+        _log.error("request.failed", path=request.url.path, exc_info=error)
+        return with_status(500, internal_fault(request), request)
+
+    return fault
 
 
 def internal_fault(request: Request) -> QuadratError:

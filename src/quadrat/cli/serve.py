@@ -2,10 +2,10 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import click
 import structlog
@@ -45,9 +45,7 @@ class _WebServer(uvicorn.Server):
         host = self.config.host
         port = self.servers[0].sockets[0].getsockname()[1]
         shown = f"[{host}]" if ":" in host else host
-        click.echo(f"Quadrat is ready at http://{shown}:{port}")
-        click.echo("Press Ctrl-C to stop.")
-        sys.stdout.flush()
+        _say(f"Quadrat is ready at http://{shown}:{port}", "Press Ctrl-C to stop.")
 
 
 def run(settings: Settings) -> None:
@@ -58,6 +56,8 @@ def run(settings: Settings) -> None:
         EmbeddedPostgresError: The embedded database does not start.
         DatabaseError: The database cannot be used.
     """
+    # Until the loop runs, a request to stop is what Ctrl-C is, so that the database does not stay behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with hold_data_dir(settings.data_dir), contextlib.ExitStack() as cleanup:
         server = embedded(settings)
         if server is not None:
@@ -68,7 +68,7 @@ def run(settings: Settings) -> None:
         keys = Keys(secret_key(settings), open_sealer(settings))
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(settings, url, keys, server))
-        click.echo("Stopping the database." if server is not None else "Stopped.")
+        _say("Stopping the database." if server is not None else "Stopped.")
 
 
 async def _serve(settings: Settings, url: str, keys: Keys, server: EmbeddedPostgres | None) -> None:
@@ -111,9 +111,7 @@ async def _first_administrator(settings: Settings, url: str) -> None:
     finally:
         await db.close()
     if secret is not None:
-        click.echo("The first administrator has been made. Its API token, shown only this once:")
-        click.echo(f"  {secret}")
-        sys.stdout.flush()
+        _say("The first administrator has been made. Its API token, shown only this once:", f"  {secret}")
 
 
 async def _ensure(settings: Settings, tx: AsyncConnection) -> str | None:
@@ -123,18 +121,30 @@ async def _ensure(settings: Settings, tx: AsyncConnection) -> str | None:
     return first.secret
 
 
+def _say(*lines: str) -> None:
+    """Print lines, if anybody still listens: whoever started the server may have gone."""
+    try:
+        for line in lines:
+            click.echo(line)
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _stop_on_signals(web: uvicorn.Server, events: EventHub) -> None:
     def stop() -> None:
         if web.should_exit:
             web.force_exit = True
             return
-        click.echo("\nFinishing what is running; press Ctrl-C again to stop at once.")
         web.should_exit = True
         events.close()  # pages that are open would keep the server waiting for them
+        _say("\nFinishing what is running; press Ctrl-C again to stop at once.")
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup
+        loop.add_signal_handler(signal.SIGHUP, stop)
 
 
 async def _keep_running(server: EmbeddedPostgres | None) -> None:
@@ -149,8 +159,3 @@ async def _keep_running(server: EmbeddedPostgres | None) -> None:
             _log.info("postgres.restarted")
         except (EmbeddedPostgresError, OSError) as error:
             _log.error("postgres.restart_failed", error=str(error))
-
-
-def default_data_dir_notice(data_dir: Path) -> str:
-    """What `serve` says about where everything lies."""
-    return f"Data directory: {data_dir.resolve()}"

@@ -50,8 +50,15 @@ def is_unstorable(error: BaseException) -> bool:
     )
 
 
-def unavailable() -> QuadratError:
-    """What callers are told while the database does not answer."""
+def unavailable(error: BaseException | None = None) -> QuadratError:
+    """What callers are told while the database does not answer, or has no space to write."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(cause, psycopg.errors.DiskFull):
+        return QuadratError(
+            ErrorKind.UNAVAILABLE,
+            "The disk of the database is full: nothing can be stored until there is space.",
+            retry_after_s=30,
+        )
     return QuadratError(
         ErrorKind.UNAVAILABLE,
         "The database does not answer at the moment; try again shortly.",
@@ -95,7 +102,7 @@ class Database:
                 yield conn
         except Exception as error:
             if is_unreachable(error):
-                raise unavailable() from error
+                raise unavailable(error) from error
             if is_unstorable(error):
                 raise QuadratError(
                     ErrorKind.INVALID, "Text may not contain NUL characters or lone surrogates."
@@ -112,7 +119,7 @@ class Database:
                     yield snapshot
         except Exception as error:
             if is_unreachable(error):
-                raise unavailable() from error
+                raise unavailable(error) from error
             raise
 
     async def answers(self) -> bool:

@@ -1,5 +1,6 @@
 """Bytes by key, on disk or in a bucket. The only module that talks to a store."""
 
+import asyncio
 import contextlib
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -14,6 +15,7 @@ from obstore.exceptions import BaseError
 from obstore.store import AzureStore, GCSStore, LocalStore, S3Store, from_url
 
 from quadrat.errors import ErrorKind, QuadratError
+from quadrat.storage.full import disk_full, is_disk_full
 from quadrat.storage.signing import Permit, address, verify
 from quadrat.storage.types import BlobFacts, BlobReader, ByteRange, SignedMethod
 
@@ -163,7 +165,7 @@ class BlobStore:
         reader = await self.open(key)
         with path.open("wb") as file:
             async for chunk in reader.chunks:
-                file.write(chunk)
+                await asyncio.to_thread(file.write, chunk)
 
     async def delete(self, key: str) -> None:
         """Remove the bytes; no error when there are none."""
@@ -182,11 +184,14 @@ class BlobStore:
         """Remove what matches under ``prefix/``; returns how much that was. Safe to repeat."""
         check_key(prefix)
         removed = 0
-        async for page in obstore.list(self._store, prefix):
-            keys = [entry["path"] for entry in page if matches(entry["path"])]
-            for key in keys:
-                await self.delete(key)
-            removed += len(keys)
+        try:
+            async for page in obstore.list(self._store, prefix):
+                keys = [entry["path"] for entry in page if matches(entry["path"])]
+                with contextlib.suppress(FileNotFoundError):  # somebody else removes the same
+                    await obstore.delete_async(self._store, keys)
+                removed += len(keys)
+        except _STORE_ERRORS as error:
+            raise _unavailable(error) from error
         return removed
 
     async def sign(
@@ -259,7 +264,7 @@ class _Counted:
             yield source
         elif isinstance(source, Path):
             with source.open("rb") as file:
-                while piece := file.read(_CHUNK_BYTES):
+                while piece := await asyncio.to_thread(file.read, _CHUNK_BYTES):
                     yield piece
         else:
             async for piece in source:
@@ -296,11 +301,9 @@ def _reading(key: str) -> Any:
 
 
 def _unavailable(error: Exception) -> QuadratError:
+    if is_disk_full(error):
+        return disk_full()
     text = str(error)
-    if "No space left" in text or "os error 28" in text:
-        return QuadratError(
-            ErrorKind.UNAVAILABLE, "The disk is full: nothing can be stored until there is space.", retry_after_s=30
-        )
     _log.error("store.failed", reason=text.splitlines()[0] if text else type(error).__name__)
     return QuadratError(ErrorKind.UNAVAILABLE, "The store does not answer; try again shortly.", retry_after_s=5)
 

@@ -1,5 +1,6 @@
 """Every kind of error in the words of every API; no answer that a client of that API could not read."""
 
+import errno
 import json
 from collections.abc import Iterator
 from types import ModuleType
@@ -46,6 +47,10 @@ def _app(door: ModuleType) -> FastAPI:
     @app.get("/break")
     async def fail() -> None:
         raise RuntimeError("secret: hunter2")
+
+    @app.get("/fill")
+    async def fill() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "/srv/hunter2")
 
     @app.post("/body")
     @app.patch("/body")
@@ -148,6 +153,14 @@ def test_own_fault_is_500_with_a_number_and_without_a_trace(client: TestClient, 
     assert "given-by-the-caller" in _sentence(api, 500, answer.json())
     assert "hunter2" not in answer.text
     assert "Traceback" not in answer.text
+
+
+def test_full_disk_is_503_that_says_so_and_where_it_is_not(client: TestClient, api: str) -> None:
+    answer = client.get("fill")
+    assert answer.status_code == 503
+    assert "disk is full" in _sentence(api, 503, answer.json())
+    assert answer.headers["retry-after"] == "30"
+    assert "hunter2" not in answer.text
 
 
 def test_request_id_that_is_no_id_is_replaced(client: TestClient) -> None:
