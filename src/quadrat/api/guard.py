@@ -8,6 +8,9 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 
+from quadrat.base import origin
+from quadrat.identity.types import Caller
+
 Found = TypeVar("Found")
 _ANSWERS = "quadrat.guards"
 
@@ -28,6 +31,8 @@ class Guard(Generic[Found]):
         if self not in answers:
             answers[self] = await self._identify(request)
         found: Found = answers[self]
+        if isinstance(found, Caller):
+            origin.identified(found.uuid, found.email)
         return found
 
 

@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from quadrat.base import origin
 from quadrat.base.ids import new_uuid
 
 _log = structlog.get_logger("quadrat.access")
@@ -47,6 +48,8 @@ class RequestMiddleware:
         if self._unlimited.fullmatch(scope["path"]) is None:
             exchange.max_body_bytes = self._max_body_bytes
         structlog.contextvars.bind_contextvars(request_id=exchange.request_id, api=exchange.api)
+        client = scope.get("client")
+        origin.begin(origin.Origin(exchange.api, client[0] if client else None, exchange.request_id))
         try:
             await self._app(scope, exchange.receive, exchange.send)
         except Exception:  # noqa: BLE001 - the outermost handler of all

@@ -26,6 +26,7 @@ _LEVEL_ROLE = {
     MemberLevel.VIEWER: PROJECT_VIEWER,
     # Reads all; what it made itself it may change, which the domain that knows the maker decides.
     MemberLevel.DEMO: PROJECT_VIEWER,
+    # MEMBER has no role of its own: seeing a project in a list gives nothing in it.
 }
 ADMIN_LEVELS = frozenset({MemberLevel.OWNER, MemberLevel.ADMIN})
 # What the database refuses to store (NUL, halves of surrogate pairs) and what no name has (line breaks and the like).
@@ -37,6 +38,14 @@ _MIN_PASSWORD = 8
 _MAX_PASSWORD = 128
 _MAX_EMAIL = 254
 _MAX_TEXT = 256
+_MAX_LINK = 1024
+_MAX_LIMIT = 2**31 - 1
+_TYPE_PREFIX = {
+    ObjectType.MODEL: "models.",
+    ObjectType.PIPELINE: "pipelines.",
+    ObjectType.CONNECTOR: "connectors.",
+    ObjectType.CREDENTIALS: "credentials.",
+}
 SIGN_IN_WINDOW = timedelta(minutes=15)
 SYMBOLS = "!#$%&')(*+,./:;\"<=>?[@]^_`{|}~-"
 
@@ -55,7 +64,7 @@ def allows(caller: Caller, access: Access, permission: str, target: Target | Non
         raise ValueError(message)
     if caller.is_platform_admin:
         return True
-    if access.level is not None and permission in DEFAULT_ROLES[_LEVEL_ROLE[access.level]]:
+    if access.level in _LEVEL_ROLE and permission in DEFAULT_ROLES[_LEVEL_ROLE[access.level]]:
         return True
     return any(
         permission in grant.permissions and (grant.target is None or grant.target == target) for grant in access.grants
@@ -116,6 +125,34 @@ def check_password(password: str, *, complex_: bool = False) -> None:
             "A password needs a capital, a lower-case letter, a digit and a symbol.",
             field="password",
         )
+
+
+def suits_target(permissions: frozenset[str], type_: ObjectType) -> bool:
+    """Whether a role gives anything on one object of this type."""
+    prefix = _TYPE_PREFIX[type_]
+    return any(name.startswith(prefix) for name in permissions)
+
+
+def check_limit(value: int | None, field: str) -> int | None:
+    """A limit of a plan.
+
+    Raises:
+        QuadratError: invalid.
+    """
+    if value is not None and not 0 <= value <= _MAX_LIMIT:
+        raise QuadratError(ErrorKind.INVALID, f"{field} is a number from 0 to {_MAX_LIMIT}.", field=field)
+    return value
+
+
+def check_link(text: str, field: str) -> str:
+    """The address of a document, or nothing.
+
+    Raises:
+        QuadratError: invalid.
+    """
+    if len(text) > _MAX_LINK or _CONTROL.search(text):
+        raise QuadratError(ErrorKind.INVALID, f"{field} has at most {_MAX_LINK} characters.", field=field)
+    return text
 
 
 def check_name(name: str, field: str) -> str:

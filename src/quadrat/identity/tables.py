@@ -1,6 +1,7 @@
 """Tables of the schema `identity`."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
@@ -22,7 +23,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from quadrat.db.metadata import metadata
 
@@ -95,7 +96,7 @@ member = Table(
     "member",
     metadata,
     _MemberColumns,
-    CheckConstraint("level IN ('owner', 'admin', 'editor', 'viewer', 'demo')", name="level"),
+    CheckConstraint("level IN ('owner', 'admin', 'editor', 'viewer', 'demo', 'member')", name="level"),
     schema=SCHEMA,
 )
 
@@ -167,6 +168,60 @@ token = Table(
     metadata,
     _TokenColumns,
     CheckConstraint("kind IN ('api', 'session')", name="kind"),
+    schema=SCHEMA,
+)
+
+
+class _PlanRecordColumns(TypedColumns):
+    id: Named[int] = Column(BigInteger, Identity(always=True), primary_key=True)
+    uuid: Named[UUID] = Column(Uuid, unique=True)
+    organization_id: Named[int] = Column(BigInteger, _to("organization"), index=True)
+    # Gone when the plan was deleted later; its last name stays.
+    subscription_id: Named[int | None] = Column(BigInteger, _to("subscription", ondelete="SET NULL"), index=True)
+    name: Named[str] = Column(Text)
+    started_at: Named[datetime] = Column(DateTime(timezone=True), server_default=func.now())
+    agreed_by: Named[int | None] = Column(BigInteger, _to("user", ondelete="SET NULL"), index=True)
+    updated_by: Named[int | None] = Column(BigInteger, _to("user", ondelete="SET NULL"), index=True)
+    is_first: Named[bool] = Column(Boolean)
+
+
+plan_record = Table("plan_record", metadata, _PlanRecordColumns, schema=SCHEMA)
+
+
+class _ActivationColumns(TypedColumns):
+    hash: Named[bytes] = Column(LargeBinary, primary_key=True)
+    user_id: Named[int] = Column(BigInteger, _to("user"), index=True)
+    expires_at: Named[datetime] = Column(DateTime(timezone=True))
+
+
+activation = Table("activation", metadata, _ActivationColumns, schema=SCHEMA)
+
+
+class _AuditColumns(TypedColumns):
+    id: Named[int] = Column(BigInteger, Identity(always=True), primary_key=True)
+    at: Named[datetime] = Column(DateTime(timezone=True), server_default=func.clock_timestamp())
+    action: Named[str] = Column(Text)
+    # No foreign keys: the trail tells of users, organizations and projects that are gone, too.
+    actor_uuid: Named[UUID | None] = Column(Uuid)
+    actor: Named[str | None] = Column(Text)
+    organization_id: Named[int | None] = Column(BigInteger)
+    organization: Named[str | None] = Column(Text)
+    project_id: Named[int | None] = Column(BigInteger)
+    project: Named[str | None] = Column(Text)
+    subject: Named[str] = Column(Text)
+    detail: Named[dict[str, Any]] = Column(JSONB)
+    door: Named[str] = Column(Text)
+    address: Named[str | None] = Column(Text)
+    request_id: Named[str | None] = Column(Text)
+
+
+audit = Table(
+    "audit",
+    metadata,
+    _AuditColumns,
+    Index("ix_audit_at", "at"),
+    Index("ix_audit_organization_id", "organization_id", "id"),
+    Index("ix_audit_project_id", "project_id", "id"),
     schema=SCHEMA,
 )
 

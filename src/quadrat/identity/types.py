@@ -1,9 +1,10 @@
 """Who acts, and where: the values that other domains and the APIs pass around."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from typing import NewType
+from typing import Any, NewType
 from uuid import UUID
 
 UserId = NewType("UserId", int)
@@ -28,6 +29,8 @@ class MemberLevel(StrEnum):
     EDITOR = "editor"
     VIEWER = "viewer"
     DEMO = "demo"
+    # Belongs to the organization and sees its projects in lists; holds in them what roles give, and nothing else.
+    MEMBER = "member"
 
 
 class TokenKind(StrEnum):
@@ -143,6 +146,79 @@ class Organization:
     personal_user_id: UserId | None
     subscription: str
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A subscription that organizations may have; None stands for no limit.
+
+    Args:
+        max_projects: Projects in the organization.
+        max_users: Its members.
+        logs_retention_days: How long lines of logs are kept.
+        gb_seconds: Memory times running time of all models in a calendar month.
+        resources: Versions, pipelines and connectors together.
+        agreement: Address of a document.
+        terms_conditions: Address of a document.
+        hidden: Only a platform administrator sees and gives it.
+    """
+
+    uuid: UUID
+    name: str
+    max_projects: int | None
+    max_users: int | None
+    logs_retention_days: int | None
+    gb_seconds: int | None
+    resources: int | None
+    agreement: str
+    terms_conditions: str
+    hidden: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRecord:
+    """A subscription that an organization has had.
+
+    Args:
+        started_at: From when.
+        agreed_by: Address of the user who agreed to its terms; None when the user is gone.
+        updated_by: Address of the user who changed to it; empty for the first, None when the user is gone.
+    """
+
+    uuid: UUID
+    plan: str
+    started_at: datetime
+    agreed_by: str | None
+    updated_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One change of rights, tokens, members or secrets.
+
+    Args:
+        action: What was done, e.g. ``member.added``.
+        actor: Address of whoever did it; None for the operator at the command line, and for strangers.
+        organization: Its name at that time.
+        project: Its name at that time.
+        subject: To whom or what.
+        detail: More facts; never a secret.
+        door: Which API, or ``command``.
+        address: Network address it came from.
+        request_id: As it stands in the server's log.
+    """
+
+    id: int
+    at: datetime
+    action: str
+    actor: str | None
+    organization: str | None
+    project: str | None
+    subject: str
+    detail: Mapping[str, Any]
+    door: str
+    address: str | None
+    request_id: str | None
 
 
 @dataclass(frozen=True, slots=True)

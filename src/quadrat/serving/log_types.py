@@ -71,20 +71,37 @@ class LogFilter:
 
 
 @dataclass(frozen=True, slots=True)
+class Names:
+    """Names of what lines belong to; None where there is nothing of the kind, or any will do."""
+
+    model: str | None = None
+    version: str | None = None
+    pipeline: str | None = None
+    pipeline_object: str | None = None
+    connector: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FoundObjects:
+    """What has names that were asked for; None where none was."""
+
+    version_ids: Collection[int] | None
+    pipeline_id: int | None
+    pipeline_object_id: int | None
+    connector_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class FoundLine:
-    """A line as it is shown; names that are None are left out.
+    """A line as it is shown.
 
     Args:
-        id: 24 hex digits.
+        id: 12 bytes; the time is in them.
     """
 
-    id: str
+    id: bytes
     text: str
-    model_name: str | None
-    version_name: str | None
-    pipeline_name: str | None
-    pipeline_object_name: str | None
-    connector_name: str | None
+    names: Names
     request_id: UUID | None
     pipeline_request_id: UUID | None
     system: bool

@@ -61,6 +61,8 @@ class LogBook:
         self._some.set()
         if self._task is not None:
             await self._task
+        with suppress(QuadratError):
+            await self._write()
         if self._lines:
             _log.warning("logbook.lost", lines=len(self._lines))
 

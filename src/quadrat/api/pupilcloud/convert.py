@@ -11,6 +11,8 @@ _ROLE: dict[MemberLevel, wire.Role] = {
     MemberLevel.EDITOR: "EDITOR",
     MemberLevel.VIEWER: "VIEWER",
     MemberLevel.DEMO: "DEMO",
+    # That API knows no member without rights.
+    MemberLevel.MEMBER: "VIEWER",
 }
 
 

@@ -9,10 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.identity import rules
+from quadrat.identity.actions.subscriptions import claim_member
 from quadrat.identity.actions.users import FREE, create_user
+from quadrat.identity.audit import record
 from quadrat.identity.changes import announce_change
 from quadrat.identity.store import organizations as store
 from quadrat.identity.store import roles as role_store
+from quadrat.identity.store import subscriptions as plan_store
 from quadrat.identity.store import users as user_store
 from quadrat.identity.store.unique import refuse_taken
 from quadrat.identity.types import (
@@ -24,6 +27,7 @@ from quadrat.identity.types import (
     Organization,
     OrganizationChanges,
     OrganizationId,
+    PlanRecord,
     UserStatus,
 )
 
@@ -52,6 +56,8 @@ async def create_organization(tx: AsyncConnection, caller: Caller, new: NewOrgan
     if organization is None:
         raise QuadratError(ErrorKind.ALREADY_EXISTS, _NAME_TAKEN, field="name")
     await store.insert_member(tx, organization.id, caller.user_id, MemberLevel.OWNER)
+    await plan_store.insert_record(tx, organization.id, caller.user_id, is_first=True)
+    await record(tx, "organization.created", organization.name, organization=organization)
     return organization
 
 
@@ -83,7 +89,7 @@ async def update_organization(
     Raises:
         QuadratError: not_found, forbidden, invalid, already_exists.
     """
-    organization = await _open_as_admin(tx, caller, ref)
+    organization = await open_as_admin(tx, caller, ref)
     values: dict[str, Any] = {}
     if changes.name is not None:
         values["name"] = rules.check_name(changes.name, "name")
@@ -96,6 +102,12 @@ async def update_organization(
         return organization
     async with refuse_taken(tx, _NAME_TAKEN, field="name"):
         await store.update_organization(tx, organization.id, values)
+    if "subscription_id" in values:
+        await plan_store.insert_record(tx, organization.id, caller.user_id, is_first=False)
+    changed: dict[str, Any] = {"subscription": changes.subscription} if "subscription_id" in values else {}
+    await record(
+        tx, "organization.changed", values.get("name", organization.name), organization=organization, **changed
+    )
     # Projects are remembered with the names of their organizations.
     await announce_change(tx)
     return await store.get_organization(tx, organization.id)
@@ -111,13 +123,25 @@ async def list_members(tx: AsyncConnection, caller: Caller, ref: OrganizationRef
     return await store.list_members(tx, organization.id)
 
 
+async def list_organization_subscriptions(
+    tx: AsyncConnection, caller: Caller, ref: OrganizationRef
+) -> Sequence[PlanRecord]:
+    """The subscriptions that an organization has had, newest first, for administrators.
+
+    Raises:
+        QuadratError: not_found, forbidden.
+    """
+    organization = await open_as_admin(tx, caller, ref)
+    return await plan_store.list_records(tx, organization.id)
+
+
 async def get_member(tx: AsyncConnection, caller: Caller, ref: OrganizationRef, user_uuid: UUID) -> Member:
     """One member, for administrators.
 
     Raises:
         QuadratError: not_found, forbidden.
     """
-    organization = await _open_as_admin(tx, caller, ref)
+    organization = await open_as_admin(tx, caller, ref)
     return await _get_member(tx, organization.id, user_uuid)
 
 
@@ -129,7 +153,8 @@ async def add_member(
     Raises:
         QuadratError: not_found, forbidden, invalid; already_exists for someone who is a member.
     """
-    organization = await _open_as_admin(tx, caller, ref)
+    organization = await open_as_admin(tx, caller, ref)
+    await claim_member(tx, organization.id)
     user = await user_store.find_user_by_email(tx, rules.check_email(email))
     if user is None:
         user = await create_user(tx, NewUser(email, status=UserStatus.PENDING))
@@ -137,8 +162,32 @@ async def add_member(
         raise QuadratError(ErrorKind.INVALID, "A service user belongs to a project only.", field="email")
     if not await store.insert_member(tx, organization.id, user.id, level):
         raise QuadratError(ErrorKind.ALREADY_EXISTS, f"{user.email} is a member already.", field="email")
+    await record(tx, "member.added", user.email, organization=organization, level=level)
     await announce_change(tx)
     return await _get_member(tx, organization.id, user.uuid)
+
+
+async def add_person(tx: AsyncConnection, caller: Caller, ref: OrganizationRef, email: str, *, admin: bool) -> Member:
+    """Take a user in as an administrator, or as a member who holds nothing but what roles give.
+
+    Raises:
+        QuadratError: as `add_member`.
+    """
+    return await add_member(tx, caller, ref, email, MemberLevel.ADMIN if admin else MemberLevel.MEMBER)
+
+
+async def set_admin(
+    tx: AsyncConnection, caller: Caller, ref: OrganizationRef, user_uuid: UUID, *, admin: bool
+) -> Member:
+    """Make a member an administrator, or an administrator a plain member; whoever is so already stays as it is.
+
+    Raises:
+        QuadratError: as `update_member`.
+    """
+    member = await get_member(tx, caller, ref, user_uuid)
+    if (member.level in rules.ADMIN_LEVELS) is admin:
+        return member
+    return await update_member(tx, caller, ref, user_uuid, MemberLevel.ADMIN if admin else MemberLevel.MEMBER)
 
 
 async def update_member(
@@ -149,13 +198,14 @@ async def update_member(
     Raises:
         QuadratError: not_found, forbidden; wrong_state for the last administrator.
     """
-    organization = await _open_as_admin(tx, caller, ref)
+    organization = await open_as_admin(tx, caller, ref)
     await store.lock_organizations(tx, [organization.id])
     member = await _get_member(tx, organization.id, user_uuid)
     if member.level in rules.ADMIN_LEVELS and level not in rules.ADMIN_LEVELS:
         await _require_other_admin(tx, organization, member)
         await role_store.delete_admin_assignments_in(tx, organization.id, member.user.id)
     await store.update_member(tx, organization.id, member.user.id, level)
+    await record(tx, "member.changed", member.user.email, organization=organization, level=level)
     await announce_change(tx)
     return await _get_member(tx, organization.id, user_uuid)
 
@@ -166,13 +216,14 @@ async def remove_member(tx: AsyncConnection, caller: Caller, ref: OrganizationRe
     Raises:
         QuadratError: not_found, forbidden; wrong_state for the last administrator.
     """
-    organization = await _open_as_admin(tx, caller, ref)
+    organization = await open_as_admin(tx, caller, ref)
     await store.lock_organizations(tx, [organization.id])
     member = await _get_member(tx, organization.id, user_uuid)
     if member.level in rules.ADMIN_LEVELS:
         await _require_other_admin(tx, organization, member)
     await role_store.delete_assignments_in(tx, organization.id, member.user.id)
     await store.delete_member(tx, organization.id, member.user.id)
+    await record(tx, "member.removed", member.user.email, organization=organization)
     await announce_change(tx)
 
 
@@ -184,7 +235,12 @@ async def _open(tx: AsyncConnection, caller: Caller, ref: OrganizationRef) -> tu
     return found
 
 
-async def _open_as_admin(tx: AsyncConnection, caller: Caller, ref: OrganizationRef) -> Organization:
+async def open_as_admin(tx: AsyncConnection, caller: Caller, ref: OrganizationRef) -> Organization:
+    """The organization, when the caller administers it.
+
+    Raises:
+        QuadratError: not_found, forbidden.
+    """
     organization, level = await _open(tx, caller, ref)
     if not rules.administers(caller, level):
         raise QuadratError(ErrorKind.FORBIDDEN, f"Only administrators of {organization.name} can do this.")

@@ -9,6 +9,8 @@ from quadrat.errors import ErrorKind, QuadratError
 from quadrat.identity import rules
 from quadrat.identity.actions.access import ProjectRef, access_to, open_project, unauthenticated
 from quadrat.identity.actions.naming import make_named
+from quadrat.identity.actions.subscriptions import claim_project
+from quadrat.identity.audit import record
 from quadrat.identity.changes import announce_change
 from quadrat.identity.store import access as access_store
 from quadrat.identity.store import organizations as organization_store
@@ -40,6 +42,7 @@ async def create_project(
         QuadratError: invalid, also for an unknown organization; forbidden; already_exists.
     """
     home = await _administered(tx, caller, organization)
+    await claim_project(tx, home.id)
     shown = rules.check_text(title, "title") if title is not None else None
     if name is not None:
         made = await store.insert_project(tx, home.id, rules.check_name(name, "name"), shown or name)
@@ -54,6 +57,7 @@ async def create_project(
     else:
         raise QuadratError(ErrorKind.INVALID, "A project needs a name or a title.", field="title")
     await store.assign_admins(tx, made)
+    await record(tx, "project.created", made.name, project=made)
     return made
 
 
@@ -103,6 +107,7 @@ async def update_project(
         return project
     async with refuse_taken(tx, _NAME_TAKEN, field="name"):
         await store.update_project(tx, project.id, values)
+    await record(tx, "project.changed", values.get("name", project.name), project=project)
     await announce_change(tx)
     return await store.get_project(tx, project.id)
 
@@ -115,6 +120,7 @@ async def delete_project(tx: AsyncConnection, caller: Caller, ref: ProjectRef) -
     """
     project = await open_project(tx, caller, ref, "projects.delete")
     await store.delete_project(tx, project.id)
+    await record(tx, "project.deleted", project.name, project=project)
     await announce_change(tx)
 
 

@@ -11,7 +11,9 @@ from quadrat.errors import ErrorKind, QuadratError
 from quadrat.identity import rules
 from quadrat.identity.actions.access import ProjectRef, open_project
 from quadrat.identity.actions.tokens import create_token, revoke_tokens
+from quadrat.identity.audit import record
 from quadrat.identity.changes import announce_change
+from quadrat.identity.permissions import DATA_PERMISSIONS, SERVING_PERMISSIONS
 from quadrat.identity.store import roles as store
 from quadrat.identity.store import users as user_store
 from quadrat.identity.store.unique import refuse_taken
@@ -20,6 +22,17 @@ from quadrat.identity.types import Caller, Project, ProjectId, Role, RoleAssignm
 _NAME_TAKEN = "There is a role with this name in the project already."
 _SERVICE_DOMAIN = "serviceuser.quadrat.invalid"
 _SERVICE_TOKEN_NAME = "service user"  # noqa: S105 - a label
+
+
+def list_permissions(caller: Caller) -> Sequence[str]:
+    """Every permission that a role can hold.
+
+    Raises:
+        QuadratError: forbidden for a service user.
+    """
+    if caller.is_service:
+        raise QuadratError(ErrorKind.FORBIDDEN, "A service user can do nothing outside its project.")
+    return SERVING_PERMISSIONS + DATA_PERMISSIONS
 
 
 async def list_roles(tx: AsyncConnection, caller: Caller, ref: ProjectRef) -> Sequence[Role]:
@@ -56,6 +69,7 @@ async def create_role(
     role = await store.insert_role(tx, project.id, name, held)
     if role is None:
         raise QuadratError(ErrorKind.ALREADY_EXISTS, _NAME_TAKEN, field="name")
+    await record(tx, "role.created", name, project=project, permissions=sorted(held))
     return role
 
 
@@ -92,6 +106,7 @@ async def update_role(
     if values:
         async with refuse_taken(tx, _NAME_TAKEN, field="name"):
             await store.update_role(tx, role.id, values)
+        await record(tx, "role.changed", role.name, project=project, **values)
         await announce_change(tx)
     return await _get_role(tx, project, values.get("name", role.name))
 
@@ -105,6 +120,7 @@ async def delete_role(tx: AsyncConnection, caller: Caller, ref: ProjectRef, name
     project = await open_project(tx, caller, ref, "roles.delete")
     role = _require_own(await _get_role(tx, project, name))
     await store.delete_role(tx, role.id)
+    await record(tx, "role.deleted", role.name, project=project)
     await announce_change(tx)
 
 
@@ -134,11 +150,16 @@ async def assign_role(
     role = await store.find_role(tx, project.id, role_name)
     if role is None:
         raise QuadratError(ErrorKind.INVALID, f"Role {role_name} does not exist.", field="role")
+    if target is not None and not rules.suits_target(role.permissions, target.type):
+        raise QuadratError(
+            ErrorKind.INVALID, f"Role {role_name} gives nothing on a single {target.type}.", field="role"
+        )
     if user.service_project_id is not None and not rules.suits_service_user(role.permissions):
         raise QuadratError(ErrorKind.INVALID, "A service user cannot hold permissions on roles or users.", field="role")
     made = await store.insert_assignment(tx, project.id, user.id, role.id, target)
     if made is None:
         raise QuadratError(ErrorKind.ALREADY_EXISTS, "The user holds this role already.", field="role")
+    await record(tx, "role.assigned", user.email, project=project, role=role.name, **_facts(target))
     await announce_change(tx)
     return made
 
@@ -176,8 +197,12 @@ async def delete_assignment(tx: AsyncConnection, caller: Caller, ref: ProjectRef
         QuadratError: not_found, forbidden.
     """
     project = await open_project(tx, caller, ref, "roles.assignments.delete")
-    if not await store.delete_assignment(tx, project.id, uuid):
+    found = await store.find_assignment(tx, project.id, uuid)
+    if found is None or not await store.delete_assignment(tx, project.id, uuid):
         raise _unknown_assignment(uuid)
+    await record(
+        tx, "role.unassigned", str(found.user_uuid), project=project, role=found.role_name, **_facts(found.target)
+    )
     await announce_change(tx)
 
 
@@ -199,6 +224,7 @@ async def create_service_user(
     email = f"{new_uuid()}.{project.name}@{_SERVICE_DOMAIN}"
     user = await user_store.insert_service_user(tx, project.id, email, rules.check_person_name(name, "name"))
     _, secret = await create_token(tx, user.id, _SERVICE_TOKEN_NAME)
+    await record(tx, "service-user.created", user.email, project=project)
     return user, secret
 
 
@@ -248,6 +274,7 @@ async def reset_service_token(tx: AsyncConnection, caller: Caller, ref: ProjectR
     user = await _get_service_user(tx, project, uuid)
     await revoke_tokens(tx, user.id)
     _, secret = await create_token(tx, user.id, _SERVICE_TOKEN_NAME)
+    await record(tx, "service-user.token-reset", user.email, project=project)
     return secret
 
 
@@ -260,6 +287,7 @@ async def delete_service_user(tx: AsyncConnection, caller: Caller, ref: ProjectR
     project = await open_project(tx, caller, ref, "service-users.delete")
     user = await _get_service_user(tx, project, uuid)
     await user_store.delete_user(tx, user.id)
+    await record(tx, "service-user.deleted", user.email, project=project)
     await announce_change(tx)
 
 
@@ -268,6 +296,10 @@ async def _get_role(tx: AsyncConnection, project: Project, name: str) -> Role:
     if role is None:
         raise QuadratError(ErrorKind.NOT_FOUND, f"Role {name} does not exist.", field="role")
     return role
+
+
+def _facts(target: Target | None) -> dict[str, Any]:
+    return {} if target is None else {"object_type": target.type, "object_id": str(target.id)}
 
 
 def _require_own(role: Role) -> Role:

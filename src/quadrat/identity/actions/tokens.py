@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -10,8 +11,10 @@ from quadrat.base.ids import new_token
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.identity import rules
 from quadrat.identity.actions.access import hash_token
+from quadrat.identity.audit import record
 from quadrat.identity.changes import announce_change
 from quadrat.identity.store import tokens as store
+from quadrat.identity.store import users as user_store
 from quadrat.identity.types import Token, TokenKind, UserId
 
 
@@ -41,6 +44,7 @@ async def create_token(
     made = await store.insert_token(tx, user_id, hash_token(chosen), label, kind, expires_at)
     if made is None:
         raise QuadratError(ErrorKind.ALREADY_EXISTS, "This token is in use already.", field="token")
+    await _record(tx, "session.opened" if kind is TokenKind.SESSION else "token.created", user_id, name=label)
     return made, chosen
 
 
@@ -57,10 +61,17 @@ async def revoke_token(tx: AsyncConnection, user_id: UserId, token_id: UUID) -> 
     """
     if not await store.delete_token(tx, user_id, token_id):
         raise QuadratError(ErrorKind.NOT_FOUND, f"Token {token_id} does not exist.", field="token")
+    await _record(tx, "token.revoked", user_id, token=str(token_id))
     await announce_change(tx)
 
 
 async def revoke_tokens(tx: AsyncConnection, user_id: UserId, kind: TokenKind | None = None) -> None:
     """End all tokens of a user, or those of one kind."""
     await store.delete_tokens(tx, user_id, kind)
+    await _record(tx, "tokens.revoked", user_id, kind=kind or "all")
     await announce_change(tx)
+
+
+async def _record(tx: AsyncConnection, action: str, user_id: UserId, **detail: Any) -> None:
+    user = await user_store.find_user(tx, user_id)
+    await record(tx, action, "" if user is None else user.email, **detail)

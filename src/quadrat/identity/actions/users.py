@@ -8,9 +8,11 @@ from quadrat.identity import rules
 from quadrat.identity.actions.access import hash_token, unauthenticated
 from quadrat.identity.actions.naming import make_named
 from quadrat.identity.actions.tokens import create_token, revoke_tokens
+from quadrat.identity.audit import record
 from quadrat.identity.changes import announce_change
 from quadrat.identity.passwords import hash_password, verify_password
 from quadrat.identity.store import organizations as organization_store
+from quadrat.identity.store import subscriptions as plan_store
 from quadrat.identity.store import tokens as token_store
 from quadrat.identity.store import users as store
 from quadrat.identity.store.unique import refuse_taken
@@ -26,7 +28,7 @@ from quadrat.identity.types import (
     UserStatus,
 )
 
-FREE = "free"
+FREE = plan_store.FREE
 DEFAULT_ADMIN_EMAIL = "admin@quadrat.localhost"
 _FIRST_TOKEN_NAME = "first start"  # noqa: S105 - a label
 _EMAIL_TAKEN = "There is a user with this e-mail address already."
@@ -56,6 +58,7 @@ async def create_user(tx: AsyncConnection, new: NewUser) -> User:
     if user is None:
         raise QuadratError(ErrorKind.ALREADY_EXISTS, _EMAIL_TAKEN, field="email")
     await _make_personal_organization(tx, user)
+    await record(tx, "user.created", user.email, status=user.status, administrator=user.is_platform_admin)
     return user
 
 
@@ -111,6 +114,7 @@ async def activate_user(tx: AsyncConnection, user_id: UserId) -> User:
     user = await store.update_user(tx, user_id, {"status": UserStatus.ACTIVE})
     if user is None:
         raise QuadratError(ErrorKind.NOT_FOUND, "This user does not exist.", field="user")
+    await record(tx, "user.activated", user.email)
     await announce_change(tx)
     return user
 
@@ -140,6 +144,7 @@ async def update_user(tx: AsyncConnection, caller: Caller, changes: UserChanges)
     if changes.password is not None:
         # After the update, which waits for a sign-in that is under way: its session ends as well.
         await revoke_tokens(tx, caller.user_id, TokenKind.SESSION)
+    await record(tx, "user.changed", user.email, changed=sorted(name.removesuffix("_hash") for name in values))
     await announce_change(tx)
     return user
 
@@ -163,6 +168,7 @@ async def delete_user(tx: AsyncConnection, caller: Caller) -> None:
                 "make someone else an administrator first.",
             )
     await store.delete_user(tx, caller.user_id)
+    await record(tx, "user.deleted", caller.email)
     await announce_change(tx)
 
 
@@ -252,3 +258,4 @@ async def _make_personal_organization(tx: AsyncConnection, user: User) -> None:
         lambda name: organization_store.insert_organization(tx, {**values, "name": name}),
     )
     await organization_store.insert_member(tx, organization.id, user.id, MemberLevel.OWNER)
+    await plan_store.insert_record(tx, organization.id, user.id, is_first=True)

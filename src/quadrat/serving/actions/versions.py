@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.identity.types import Caller
 from quadrat.serving.actions.access import ModelPath, VersionPath, open_model, open_version
+from quadrat.serving.actions.limits import claim_resource
 from quadrat.serving.actions.packages import clean_later, start_build
 from quadrat.serving.rules.models import check_description, check_name
 from quadrat.serving.rules.versions import check_settings
@@ -26,9 +27,10 @@ async def create_version(
     Raises:
         QuadratError: not_found, forbidden, invalid; already_exists when the name is taken.
     """
-    _, model = await open_model(tx, caller, path, "models.versions.create")
+    project, model = await open_model(tx, caller, path, "models.versions.create")
     check_name(name, field="version")
     _check(settings)
+    await claim_resource(tx, project)
     if not await store.insert_version(tx, model.id, name, settings):
         raise _taken(name)
     return model, await _read(tx, model, name)

@@ -102,6 +102,12 @@ def following(start: datetime, grain: Grain) -> datetime:
     return start + _LENGTH[grain]
 
 
+def months_before(month: datetime, count: int) -> datetime:
+    """The first of the month that lies so many months back."""
+    number = month.year * 12 + month.month - 1 - count
+    return month.replace(year=number // 12, month=number % 12 + 1)
+
+
 def buckets(start: datetime, end: datetime, grain: Grain) -> list[tuple[datetime, datetime]]:
     """All buckets that begin before the end, from the one that holds the start on: (begin, end) of each.
 

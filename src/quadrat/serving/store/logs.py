@@ -1,6 +1,6 @@
 """Lines of logs: written in blocks, read in windows. What a line belongs to stands apart, once for many lines."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from uuid import UUID
 
@@ -66,15 +66,9 @@ async def append_lines(tx: AsyncConnection, entries: Sequence[tuple[int, LogEntr
             )
 
 
-async def list_sources(tx: AsyncConnection, project_id: ProjectId, wanted: LogFilter) -> dict[int, LogPlace]:
+async def list_sources(tx: AsyncConnection, project_id: ProjectId, wanted: LogFilter) -> list[int]:
     """The sources in the project that a filter lets through."""
-    query = select(
-        log_source.c.id,
-        log_source.c.version_id,
-        log_source.c.pipeline_id,
-        log_source.c.pipeline_object_id,
-        log_source.c.connector_id,
-    ).where(log_source.c.project_id == project_id)
+    query = select(log_source.c.id).where(log_source.c.project_id == project_id)
     if wanted.version_ids is not None:
         query = query.where(log_source.c.version_id.in_(wanted.version_ids))
     for column, value in (
@@ -85,11 +79,28 @@ async def list_sources(tx: AsyncConnection, project_id: ProjectId, wanted: LogFi
     ):
         if value is not None:
             query = query.where(column == value)
+    return list((await tx.execute(query)).scalars())
+
+
+async def find_places(tx: AsyncConnection, ids: Collection[int]) -> dict[int, LogPlace]:
+    """What the lines of sources belong to."""
+    query = select(
+        log_source.c.id,
+        log_source.c.project_id,
+        log_source.c.version_id,
+        log_source.c.pipeline_id,
+        log_source.c.pipeline_object_id,
+        log_source.c.connector_id,
+    ).where(log_source.c.id.in_(ids))
     return {
         id_: LogPlace(
-            project_id, None if version_id is None else VersionId(version_id), pipeline_id, object_id, connector_id
+            ProjectId(project_id),
+            None if version_id is None else VersionId(version_id),
+            pipeline_id,
+            object_id,
+            connector_id,
         )
-        for id_, version_id, pipeline_id, object_id, connector_id in await tx.execute(query)
+        for id_, project_id, version_id, pipeline_id, object_id, connector_id in await tx.execute(query)
     }
 
 

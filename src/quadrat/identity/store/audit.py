@@ -1,0 +1,55 @@
+"""The audit trail: added to, read, and one day forgotten."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from quadrat.identity.tables import audit
+from quadrat.identity.types import AuditEntry, OrganizationId, ProjectId
+
+
+async def insert_entry(tx: AsyncConnection, values: Mapping[str, Any]) -> None:
+    """Add one."""
+    await tx.execute(insert(audit).values(dict(values)))
+
+
+async def list_entries(
+    tx: AsyncConnection,
+    *,
+    organization_id: OrganizationId | None = None,
+    project_id: ProjectId | None = None,
+    user: str | None = None,
+    since: datetime | None = None,
+    limit: int,
+) -> Sequence[AuditEntry]:
+    """The newest, newest first; of an organization, a project, what a user did or had done to it."""
+    query = select(
+        audit.c.id,
+        audit.c.at,
+        audit.c.action,
+        audit.c.actor,
+        audit.c.organization,
+        audit.c.project,
+        audit.c.subject,
+        audit.c.detail,
+        audit.c.door,
+        audit.c.address,
+        audit.c.request_id,
+    )
+    if organization_id is not None:
+        query = query.where(audit.c.organization_id == organization_id)
+    if project_id is not None:
+        query = query.where(audit.c.project_id == project_id)
+    if user is not None:
+        query = query.where((audit.c.actor == user) | (audit.c.subject == user))
+    if since is not None:
+        query = query.where(audit.c.at >= since)
+    return [AuditEntry(*row) for row in await tx.execute(query.order_by(audit.c.id.desc()).limit(limit))]
+
+
+async def delete_before(tx: AsyncConnection, at: datetime) -> int:
+    """Forget what is older; returns how many."""
+    return (await tx.execute(delete(audit).where(audit.c.at < at))).rowcount
