@@ -62,7 +62,7 @@ async def test_every_metric_of_every_type_is_known(desk: Desk):
         ("requests", {"start_time": "1026-03-13", "interval": "minute"}, 400),
         ("requests", {"start_time": "0001-01-01T00:00:00+14:00"}, 400),
         ("requests", {"end_time": "9999-12-31T23:59:59Z", "interval": "month"}, 400),
-        ("requests", {"object_id": "no-uuid"}, 404),
+        ("requests", {"object_id": "no-uuid"}, 400),
         ("requests", {"object_id": str(uuid4())}, 404),
     ],
 )

@@ -34,18 +34,6 @@ def to_role_assignment_list(found: NamedAssignment) -> RoleAssignmentList:
     )
 
 
-def to_assignee(text: str) -> UUID:
-    """The user in a body.
-
-    Raises:
-        QuadratError: invalid.
-    """
-    try:
-        return UUID(text)
-    except ValueError as error:
-        raise QuadratError(ErrorKind.INVALID, "user_id is the UUID of a user.", field="user_id") from error
-
-
 def to_assignment_id(text: str) -> UUID:
     """The assignment in an address.
 

@@ -4,7 +4,6 @@ from quadrat.api.guard import new_router
 from quadrat.api.ubiops.auth import SignedIn
 from quadrat.api.ubiops.convert.organization_users import to_user_id
 from quadrat.api.ubiops.convert.roles import (
-    to_assignee,
     to_assignment_id,
     to_role_assignment_list,
     to_role_detail_list,
@@ -73,7 +72,7 @@ async def role_assignments_create(
     project_name: str, caller: SignedIn, body: RoleAssignmentCreate, tx: Tx
 ) -> RoleAssignmentList:
     """To a member of the organization or a service user of the project; on the project or on one object."""
-    wanted = rights.NewAssignment(to_assignee(body.user_id), body.role, body.object_type, body.object_name)
+    wanted = rights.NewAssignment(body.user_id, body.role, body.object_type, body.object_name)
     return to_role_assignment_list(await rights.assign_role(tx, caller, project_name, wanted))
 
 

@@ -1,5 +1,7 @@
 """Wire models of permissions, roles and their assignments."""
 
+from uuid import UUID
+
 from pydantic import BaseModel
 
 
@@ -43,7 +45,7 @@ class RoleDetailList(BaseModel):
 class RoleAssignmentCreate(BaseModel):
     """A role to give, on the project or on one object of it."""
 
-    user_id: str
+    user_id: UUID
     role: str
     object_name: str | None = None
     object_type: str | None = None

@@ -1,11 +1,14 @@
 """Wire models of metrics, usage and resource counts."""
 
 from datetime import datetime
+from functools import partial
 from typing import Annotated
+from uuid import UUID
 
-from pydantic import BaseModel, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, PlainSerializer
 
-from quadrat.serving.rules.metrics import Grain
+from quadrat.api.ubiops.convert.times import read_time
+from quadrat.serving.rules.metrics import Grain, MeteredType
 
 
 def _with_offset(at: datetime) -> str:
@@ -19,11 +22,11 @@ OffsetTime = Annotated[datetime, PlainSerializer(_with_offset, return_type=str)]
 class MetricsQuery(BaseModel):
     """Which values of a metric; without an object all of its type together."""
 
-    start_time: str
-    end_time: str
-    object_type: str
+    start_time: Annotated[datetime, BeforeValidator(partial(read_time, field="start_time"))]
+    end_time: Annotated[datetime, BeforeValidator(partial(read_time, field="end_time"))]
+    object_type: MeteredType
     interval: Grain = Grain.HOUR
-    object_id: str | None = None
+    object_id: UUID | None = None
 
 
 class Metrics(BaseModel):
