@@ -4,8 +4,8 @@ import re
 from datetime import datetime
 from uuid import UUID
 
-from quadrat.api.ubiops.convert.times import read_time
 from quadrat.api.ubiops.schemas.logs import Line, LogsCreate
+from quadrat.api.ubiops.times import read_time
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.serving.actions.logs import LogQuery
 from quadrat.serving.log_types import FoundLine, Names

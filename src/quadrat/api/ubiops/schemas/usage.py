@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, PlainSerializer
 
-from quadrat.api.ubiops.convert.times import read_time
+from quadrat.api.ubiops.times import read_time
 from quadrat.serving.rules.metrics import Grain, MeteredType
 
 
