@@ -114,6 +114,8 @@ class _ClockColumns(TypedColumns):
     last: Named[int] = Column(BigInteger, server_default=text("0"))
     # The oldest number that `change` still explains; who knows less has to read everything anew.
     horizon: Named[int] = Column(BigInteger, server_default=text("0"))
+    # Another one whenever objects, facts or features change, so that files of cached columns cannot be mistaken.
+    content: Named[UUID] = Column(Uuid, server_default=func.gen_random_uuid())
 
 
 # Whoever changes objects of a project updates this row first: changes of one project happen one after another, and a

@@ -1,8 +1,9 @@
 """The clock of a project: one writer at a time, every change numbered and noted for the caches."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import delete, literal, select, update
+from sqlalchemy import delete, func, literal, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import BigInteger
@@ -17,6 +18,7 @@ CHANNEL = "objects_changed"
 
 KEPT_CHANGES = 256
 MOST_NAMED_OBJECTS = 250_000
+_FORGET_EVERY = 32
 
 
 async def tick(tx: AsyncConnection, project_id: ProjectId) -> int:
@@ -51,10 +53,14 @@ async def note_change(
             object_ids=None if named is None else literal(list(named), ARRAY(BigInteger)),
         )
     )
-    oldest = number - KEPT_CHANGES
-    if oldest > 0:
-        await tx.execute(delete(change).where(change.c.project_id == project_id, change.c.number <= oldest))
-        await tx.execute(update(clock).where(clock.c.project_id == project_id).values(horizon=oldest))
+    values: dict[str, Any] = {}
+    if kind is not ChangeKind.STATE:
+        values["content"] = func.gen_random_uuid()
+    if number % _FORGET_EVERY == 0 and number > KEPT_CHANGES:
+        values["horizon"] = number - KEPT_CHANGES
+        await tx.execute(delete(change).where(change.c.project_id == project_id, change.c.number <= values["horizon"]))
+    if values:
+        await tx.execute(update(clock).where(clock.c.project_id == project_id).values(values))
     await notify(tx, CHANNEL, str(project_id))
 
 

@@ -1,0 +1,15 @@
+"""A mark of what the objects of a project hold, for the files of cached columns."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0006"
+down_revision = "0005"
+
+
+def upgrade() -> None:
+    op.add_column(
+        "clock",
+        sa.Column("content", sa.Uuid(), server_default=sa.func.gen_random_uuid(), nullable=False),
+        schema="objects",
+    )
