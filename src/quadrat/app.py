@@ -24,6 +24,8 @@ from quadrat.base.sealing import Sealer
 from quadrat.db.engine import Database
 from quadrat.db.notify import Listener
 from quadrat.identity.authenticator import Authenticator
+from quadrat.objects.columns.cache import ColumnCache
+from quadrat.objects.store.clock import CHANNEL
 from quadrat.runner.local import LocalRunner
 from quadrat.samples.guard import SampleBlobGuard
 from quadrat.serving.engine import ServingEngine
@@ -85,6 +87,9 @@ async def _open(
     cleanup.push_async_callback(runner.close)
     engine = ServingEngine(db, listener, blobs, runner, instance_start_timeout_s=settings.instance_start_timeout_s)
     hub.attach(listener)
+    columns = ColumnCache(db, settings.data_dir.resolve() / "columns", settings.object_memory_bytes)
+    listener.subscribe(CHANNEL, columns.on_change)
+    cleanup.push_async_callback(columns.close)
     await listener.start()
     cleanup.push_async_callback(listener.stop)
     await engine.start()
@@ -108,6 +113,7 @@ async def _open(
         events=hub,
         page_key=keys.signing,
         page_origins=static.store_origins(settings.store_url, settings.store_endpoint),
+        columns=columns,
     )
 
 

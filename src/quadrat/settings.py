@@ -81,6 +81,11 @@ class Settings(BaseSettings):
         description="Failed sign-ins per account or address within 15 minutes before further ones are refused",
     )
     max_samples_per_dataset: int = Field(10_000_000, ge=1, description="Image samples that one dataset may hold")
+    object_memory_bytes: int = Field(
+        256 * 1024**2,
+        ge=0,
+        description="Memory of the web process for columns of objects, in bytes; larger projects are queried in SQL",
+    )
     shutdown_grace_s: float = Field(
         30.0,
         ge=0,

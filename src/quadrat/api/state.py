@@ -8,6 +8,7 @@ from quadrat.api.events import EventHub
 from quadrat.base.sealing import Sealer
 from quadrat.db.engine import Database
 from quadrat.identity.authenticator import Authenticator
+from quadrat.objects.columns.cache import ColumnCache
 from quadrat.serving.engine import ServingEngine
 from quadrat.storage.blobs import BlobStore
 from quadrat.storage.types import BlobFacts
@@ -64,3 +65,4 @@ class HouseState(TypedDict):
     events: EventHub
     page_key: bytes
     page_origins: tuple[str, ...]
+    columns: ColumnCache

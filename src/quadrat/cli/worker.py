@@ -17,6 +17,7 @@ from quadrat.db.engine import Database
 from quadrat.jobs.registry import Registry
 from quadrat.jobs.tasks import HANDLERS as JOB_HANDLERS
 from quadrat.jobs.worker import Worker, WorkerTiming
+from quadrat.objects.tasks import HANDLERS as OBJECT_HANDLERS
 from quadrat.runner.local import LocalRunner
 from quadrat.samples.tasks import HANDLERS as SAMPLE_HANDLERS
 from quadrat.serving.tasks import HANDLERS as SERVING_HANDLERS
@@ -133,7 +134,7 @@ async def _work(settings: Settings, url: str, *, stop_with_parent: bool) -> None
     )
     worker = Worker(
         db,
-        Registry([*JOB_HANDLERS, *SERVING_HANDLERS, *SAMPLE_HANDLERS]),
+        Registry([*JOB_HANDLERS, *SERVING_HANDLERS, *SAMPLE_HANDLERS, *OBJECT_HANDLERS]),
         resources,
         concurrency=settings.worker_concurrency,
         timing=WorkerTiming(grace_s=settings.shutdown_grace_s),

@@ -4,11 +4,11 @@ from fastapi import FastAPI
 
 from quadrat.api.docs import install_docs
 from quadrat.api.ecotaxa.errors import render, render_invalid_request, render_status
-from quadrat.api.ecotaxa.routes import misc, projects, users
+from quadrat.api.ecotaxa.routes import misc, object_sets, objects, projects, users
 from quadrat.api.wire import install_errors, serve_both_slashes
 
 PREFIX = "/api"
-_ROUTERS = (misc.router, users.router, projects.router)
+_ROUTERS = (misc.router, users.router, projects.router, object_sets.router, objects.router)
 
 
 def create_app() -> FastAPI:

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Literal, TypeVar
 
 from quadrat.errors import ErrorKind, QuadratError
+from quadrat.identity.types import ProjectId, UserId
 from quadrat.objects.rules.columns import position_of
 
 Value = TypeVar("Value")
@@ -152,6 +153,27 @@ class Conditions:
         if self.taxa is None or len(self.taxa) != 1 or self != Conditions(taxa=self.taxa):
             return None
         return next(iter(self.taxa))
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which objects of a project, with everything looked up that the conditions only name.
+
+    Args:
+        project_id: The project.
+        conditions: What is asked of them.
+        me: Who "I" am in the conditions; None for a stranger.
+        taxa: The wanted taxa, those below included where they are wanted too; None for all.
+        is_instrument: Whether the project's instrument is the wanted one.
+        owners: For a text of a level above objects: the level, and the samples or acquisitions that have it.
+    """
+
+    project_id: ProjectId
+    conditions: Conditions
+    me: UserId | None
+    taxa: frozenset[int] | None = None
+    is_instrument: bool = True
+    owners: frozenset[int] | None = None
 
 
 def read_filters(given: Mapping[str, str | None]) -> Conditions:

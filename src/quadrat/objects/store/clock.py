@@ -1,17 +1,21 @@
 """The clock of a project: one writer at a time, every change numbered and noted for the caches."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import delete, func, literal, select, update
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+import numpy as np
+from sqlalchemy import LargeBinary, case, column, delete, func, literal, null, select, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.types import BigInteger
 
 from quadrat.db.notify import notify
 from quadrat.identity.types import ProjectId
+from quadrat.objects.frames.specs import Ids
+from quadrat.objects.store.arrays import array_of, read_ids
 from quadrat.objects.tables import change, clock
-from quadrat.objects.types import ChangeKind, ObjectId
+from quadrat.objects.types import ChangeKind
 
 CHANNEL = "objects_changed"
 """Messages on it are numbers of projects."""
@@ -33,24 +37,34 @@ async def tick(tx: AsyncConnection, project_id: ProjectId) -> int:
 
 
 async def note_change(
-    tx: AsyncConnection, project_id: ProjectId, number: int, kind: ChangeKind, object_ids: Sequence[ObjectId] | None
+    tx: AsyncConnection, project_id: ProjectId, number: int, kind: ChangeKind, object_ids: Ids | Sequence[int] | None
 ) -> None:
-    """Say which objects the change concerned, and wake the caches when the transaction commits.
+    """Say which objects the change concerned, and wake the caches when the transaction commits. May be called again.
 
     Args:
         tx: The transaction that called `tick`.
         project_id: Of the objects.
         number: What `tick` gave.
-        kind: What happened to them; a transaction notes one kind.
+        kind: What happened to them.
         object_ids: Which ones; None, or more than a cache would rather read one by one, for "read all anew".
     """
     named = None if object_ids is None or len(object_ids) > MOST_NAMED_OBJECTS else object_ids
+    statement = insert(change).values(
+        project_id=project_id,
+        number=number,
+        kind=kind,
+        object_ids=null() if named is None else array_of(np.asarray(named, np.int64)),
+    )
+    new = statement.excluded
+    same, known = change.c.kind == new.kind, change.c.object_ids.is_not(None) & new.object_ids.is_not(None)
     await tx.execute(
-        insert(change).values(
-            project_id=project_id,
-            number=number,
-            kind=kind,
-            object_ids=None if named is None else literal(list(named), ARRAY(BigInteger)),
+        statement.on_conflict_do_update(
+            index_elements=[change.c.project_id, change.c.number],
+            # Of several kinds at once the caches make the one that lets them read everything anew.
+            set_={
+                "kind": case((same, change.c.kind), else_=ChangeKind.ADDED.value),
+                "object_ids": case((same & known, func.array_cat(change.c.object_ids, new.object_ids))),
+            },
         )
     )
     values: dict[str, Any] = {}
@@ -64,7 +78,51 @@ async def note_change(
     await notify(tx, CHANNEL, str(project_id))
 
 
-async def last_change(tx: AsyncConnection, project_id: ProjectId) -> int:
-    """Number of the last change of the project's objects; 0 when there never was one."""
-    query = select(clock.c.last).where(clock.c.project_id == project_id)
-    return (await tx.execute(query)).scalar_one_or_none() or 0
+@dataclass(frozen=True, slots=True)
+class ClockState:
+    """How far a project's objects have come.
+
+    Args:
+        last: Number of the last change; 0 when there never was one.
+        horizon: Changes up to this one are not explained any more.
+        content: Another one whenever objects, facts or features change.
+    """
+
+    last: int
+    horizon: int
+    content: UUID
+
+
+NEVER = ClockState(0, 0, UUID(int=0))
+
+
+@dataclass(frozen=True, slots=True)
+class NotedChange:
+    """What a change did; no objects means too many to name."""
+
+    number: int
+    kind: ChangeKind
+    object_ids: Ids | None
+
+
+async def read_clock(tx: AsyncConnection, project_id: ProjectId) -> ClockState:
+    """How far the project is for everyone who looks now."""
+    query = select(clock.c.last, clock.c.horizon, clock.c.content).where(clock.c.project_id == project_id)
+    row = (await tx.execute(query)).one_or_none()
+    return NEVER if row is None else ClockState(row[0], row[1], row[2])
+
+
+async def changes_after(tx: AsyncConnection, project_id: ProjectId, number: int) -> list[NotedChange]:
+    """The later changes, oldest first."""
+    packed = select(func.string_agg(func.int8send(column("id")), literal(b"", LargeBinary))).select_from(
+        func.unnest(change.c.object_ids).alias("id")
+    )
+    query = (
+        select(change.c.number, change.c.kind, change.c.object_ids.is_(None), packed.scalar_subquery())
+        .where(change.c.project_id == project_id, change.c.number > number)
+        .order_by(change.c.number)
+    )
+    return [
+        NotedChange(row[0], ChangeKind(row[1]), None if row[2] else read_ids(row[3] or b""))
+        for row in await tx.execute(query)
+    ]

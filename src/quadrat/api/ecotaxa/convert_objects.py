@@ -1,0 +1,226 @@
+"""Between domain values and the words of the object-set API, for objects and sets of them."""
+
+import datetime as dt
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from quadrat.api.ecotaxa.schemas.object_sets import (
+    HistoricalLastClassif,
+    ObjectSetRevertToHistoryRsp,
+    ObjectSetSummaryRsp,
+)
+from quadrat.api.ecotaxa.schemas.objects import HistoricalClassification, ImageModel, ObjectModel
+from quadrat.errors import ErrorKind, QuadratError
+from quadrat.identity.types import ProjectId
+from quadrat.objects.actions.classification import Reverted
+from quadrat.objects.actions.objects import ObjectSheet
+from quadrat.objects.actions.queries import Counts, ObjectList, Parents
+from quadrat.objects.frames.specs import Ids
+from quadrat.objects.rules.images import vault_name, vault_thumbnail_name
+from quadrat.objects.store.classification import Restorable
+from quadrat.objects.store.single import HistoryLine
+from quadrat.objects.types import HUMAN_STATES, Image, State
+
+_IDS_AT_A_TIME = 50_000
+_QUALIFICATIONS: Mapping[str, State | None] = {
+    "V": State.VALIDATED,
+    "D": State.DUBIOUS,
+    "P": State.PREDICTED,
+    "=": None,
+}
+_encoder = msgspec.json.Encoder()
+
+
+def qualification(text: str) -> State | None:
+    """The state that a caller wants; None keeps the present one.
+
+    Raises:
+        QuadratError: invalid.
+    """
+    if text not in _QUALIFICATIONS:
+        raise QuadratError(
+            ErrorKind.INVALID,
+            f"{text[:20]!r} is no qualification: V (validated), D (dubious), P (predicted) or = (as it is).",
+            field="wanted_qualification",
+        )
+    return _QUALIFICATIONS[text]
+
+
+def plain(value: Any) -> Any:
+    """A field's value as JSON has it: times are UTC without saying so."""
+    if isinstance(value, datetime):
+        return moment(value)
+    if isinstance(value, dt.time):
+        return value.replace(microsecond=0).isoformat()
+    return value.isoformat() if isinstance(value, dt.date) else value
+
+
+def moment(value: datetime) -> str:
+    """A time in UTC, without a zone."""
+    return value.astimezone(UTC).replace(tzinfo=None).isoformat()
+
+
+def summary(counts: Counts, *, only_total: bool) -> ObjectSetSummaryRsp:
+    """Counts by state, or the total alone."""
+    if only_total:
+        return ObjectSetSummaryRsp(
+            total_objects=counts.total, validated_objects=None, dubious_objects=None, predicted_objects=None
+        )
+    return ObjectSetSummaryRsp(
+        total_objects=counts.total,
+        validated_objects=counts.validated,
+        dubious_objects=counts.dubious,
+        predicted_objects=counts.predicted,
+    )
+
+
+def list_head(found: ObjectList, project_id: ProjectId) -> Iterator[bytes]:
+    """The JSON of a list up to its details, in parts that each take only a moment to make."""
+    yield b'{"object_ids":['
+    yield from _numbers(found.object_ids)
+    yield b'],"acquisition_ids":['
+    yield from _numbers(found.acquisition_ids)
+    yield b'],"sample_ids":['
+    yield from _numbers(found.sample_ids)
+    yield b'],"project_ids":['
+    yield b",".join([str(project_id).encode()] * len(found.object_ids))
+    yield b'],"details":['
+
+
+def list_tail(found: ObjectList) -> bytes:
+    """The JSON of a list after its details."""
+    return b'],"total_ids":%d}' % found.total
+
+
+def details(rows: Sequence[Sequence[Any]]) -> bytes:
+    """Rows of details, with commas between them."""
+    return _encoder.encode([[plain(value) for value in row] for row in rows])[1:-1]
+
+
+def empty_details(n: int) -> bytes:
+    """As many rows without a field."""
+    return b",".join([b"[]"] * n)
+
+
+async def stream(found: ObjectList, project_id: ProjectId, rows: AsyncIterator[Sequence[Any]]) -> AsyncIterator[bytes]:
+    """The JSON of a long list."""
+    for part in list_head(found, project_id):
+        yield part
+    pending: list[Sequence[Any]] = []
+    first = True
+    async for row in rows:
+        pending.append(row)
+        if len(pending) == 1_000:
+            yield (b"" if first else b",") + details(pending)
+            first = False
+            pending = []
+    if pending:
+        yield (b"" if first else b",") + details(pending)
+    yield list_tail(found)
+
+
+def parents(found: Parents) -> bytes:
+    """The JSON of parents."""
+    return _encoder.encode(
+        {
+            "object_ids": found.object_ids.tolist(),
+            "acquisition_ids": found.acquisition_ids.tolist(),
+            "sample_ids": found.sample_ids.tolist(),
+            "project_ids": found.project_ids.tolist(),
+            "details": [],
+            "total_ids": len(found.object_ids),
+        }
+    )
+
+
+def _numbers(values: Ids) -> Iterator[bytes]:
+    for start in range(0, len(values), _IDS_AT_A_TIME):
+        part = _encoder.encode(values[start : start + _IDS_AT_A_TIME].tolist())[1:-1]
+        yield part if start == 0 else b"," + part
+
+
+def reverted(done: Reverted) -> ObjectSetRevertToHistoryRsp:
+    """What a revert did or would do."""
+    return ObjectSetRevertToHistoryRsp(
+        last_entries=[_restored(each) for each in done.objects],
+        classif_info={str(taxon_id): names for taxon_id, names in done.names.items()},
+    )
+
+
+def _restored(each: Restorable) -> HistoricalLastClassif:
+    state = each.former_state
+    return HistoricalLastClassif(
+        objid=each.object_id,
+        classif_id=each.taxon_id,
+        histo_classif_date=None if each.entered_at is None else moment(each.entered_at),
+        histo_classif_type="n" if state is None else _type(state),
+        histo_classif_id=each.former_taxon_id,
+        histo_classif_qual=None if state is None else state.value,
+        histo_classif_who=each.former_author_id,
+        histo_classif_score=each.former_score,
+    )
+
+
+def _type(state: State) -> str:
+    return "M" if state in HUMAN_STATES else "A"
+
+
+def object_model(sheet: ObjectSheet) -> ObjectModel:
+    """An object with its images and free columns."""
+    names, texts = sheet.columns.object_numbers, sheet.columns.object_texts
+    free: dict[str, float | str | None] = dict(zip(names, _padded(sheet.numbers, len(names)), strict=True))
+    free |= dict(zip(texts, _padded(sheet.texts, len(texts)), strict=True))
+    values = {name: plain(value) for name, value in sheet.values.items() if name != "imgcount"}
+    return ObjectModel(
+        **values,
+        sample_id=sheet.sample_id,
+        project_id=sheet.project_id,
+        images=[image_model(image) for image in sheet.images],
+        free_columns=free,
+    )
+
+
+def _padded(values: Sequence[Any], n: int) -> list[Any]:
+    return [*values[:n], *[None] * (n - len(values))]
+
+
+def image_model(image: Image) -> ImageModel:
+    """An image; where it is its own thumbnail, none is named."""
+    has_thumbnail = image.thumbnail_width_px is not None
+    return ImageModel(
+        imgid=image.id,
+        objid=image.object_id,
+        imgrank=image.rank,
+        width=image.width_px,
+        height=image.height_px,
+        orig_file_name=image.file_name,
+        file_name=vault_name(image.id, image.extension),
+        thumb_file_name=vault_thumbnail_name(image.id) if has_thumbnail else None,
+        thumb_width=image.thumbnail_width_px,
+        thumb_height=image.thumbnail_height_px,
+    )
+
+
+def history_line(line: HistoryLine) -> HistoricalClassification:
+    """A former state of an object."""
+    former = line.former
+    return HistoricalClassification(
+        objid=line.object_id,
+        classif_id=former.taxon_id,
+        classif_date=moment(former.entered_at),
+        classif_who=former.author_id,
+        classif_type=_type(former.state),
+        classif_qual=former.state.value,
+        classif_score=former.score,
+        user_name=line.author_name,
+        taxon_name=line.taxon_name,
+    )
+
+
+def ids(values: Sequence[int]) -> Ids:
+    """Numbers as an array."""
+    return np.array(values, np.int64)

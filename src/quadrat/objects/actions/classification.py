@@ -1,0 +1,276 @@
+"""Classifying objects: by people, by machines, and going back."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from quadrat.base.clock import now
+from quadrat.errors import ErrorKind, QuadratError
+from quadrat.identity.types import Caller, ProjectId, UserId
+from quadrat.objects.actions.access import open_set, open_sets
+from quadrat.objects.actions.queries import read_selection, select_objects
+from quadrat.objects.columns.cache import ColumnCache
+from quadrat.objects.frames.specs import Ids, Numbers
+from quadrat.objects.rules.classification import Reversion
+from quadrat.objects.rules.filters import only_last_annotator
+from quadrat.objects.store import classification as store
+from quadrat.objects.store import objects as object_store
+from quadrat.objects.store import predictions
+from quadrat.objects.store.clock import tick
+from quadrat.objects.store.reclassification import log_reclassification
+from quadrat.objects.types import Permission, State, TaxonId
+
+KEEP = -1
+"""Stands for "the present category" among given taxa."""
+MOST_PREDICTIONS = 3
+
+Filters = Mapping[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Reverted:
+    """What a revert did, or would do.
+
+    Args:
+        objects: One for each object that is concerned.
+        names: Name and parent's name of the taxa among them; of a dry run only.
+    """
+
+    objects: Sequence[store.Restorable]
+    names: Mapping[TaxonId, tuple[str, str | None]]
+
+
+async def classify(tx: AsyncConnection, caller: Caller, object_ids: Ids, taxa: Ids, state: State | None) -> int:
+    """Decide on objects of one project; how many changed.
+
+    Args:
+        tx: The transaction.
+        caller: Who decides.
+        object_ids: Which; of one that is given twice the last taxon counts.
+        taxa: For each; `KEEP` for the present one.
+        state: For all; None keeps the present one.
+
+    Raises:
+        QuadratError: invalid lists or taxa; not_found, forbidden.
+    """
+    _check_lengths(object_ids, classifications=taxa)
+    project_id = await open_objects(tx, caller, object_ids, Permission.CLASSIFY)
+    assigned = np.unique(taxa[taxa != KEEP])
+    await _check_taxa(tx, assigned)
+    last = _last_of_each(object_ids)
+    change = await begin_change(tx, project_id)
+    n = await store.decide(tx, change, (object_ids[last], taxa[last]), state, caller.user_id)
+    await object_store.remember_taxa(tx, caller.user_id, project_id, assigned.tolist())
+    return n
+
+
+async def classify_auto(
+    tx: AsyncConnection, caller: Caller, guesses: tuple[Ids, Ids, Numbers], *, keep_log: bool
+) -> int:
+    """Note what a machine says of objects of one project; how many. People's decisions stay.
+
+    Args:
+        tx: The transaction.
+        caller: Who brings the guesses.
+        guesses: Objects, taxon and score of each; of an object that is given twice the last guess counts.
+        keep_log: Whether replaced predictions go to history.
+
+    Raises:
+        QuadratError: invalid lists, taxa or scores; not_found, forbidden.
+    """
+    object_ids, taxa, scores = guesses
+    _check_lengths(object_ids, classifications=taxa, scores=scores)
+    _check_scores(scores)
+    project_id = await open_objects(tx, caller, object_ids, Permission.CLASSIFY)
+    await _check_taxa(tx, np.unique(taxa))
+    last = _last_of_each(object_ids)
+    change = await begin_change(tx, project_id)
+    await store.predict(tx, change, (object_ids[last], taxa[last], scores[last]), keep_log=keep_log)
+    return len(object_ids)
+
+
+async def classify_auto_multiple(
+    tx: AsyncConnection,
+    caller: Caller,
+    object_ids: Ids,
+    guesses: Sequence[Sequence[tuple[int, float]]],
+    *,
+    keep_log: bool,
+) -> int:
+    """Note several guesses for each object: the best becomes its prediction, the three best are kept.
+
+    Raises:
+        QuadratError: as `classify_auto`.
+    """
+    if len(guesses) != len(object_ids) or not all(guesses):
+        raise _invalid("classifications", "There must be at least one category for each object.")
+    best = [sorted(each, key=lambda guess: -guess[1])[:MOST_PREDICTIONS] for each in guesses]
+    scores = np.array([score for each in guesses for _, score in each], np.float64)
+    _check_scores(scores)
+    await _check_taxa(tx, np.unique(np.array([taxon for each in guesses for taxon, _ in each], np.int64)))
+    first = np.array([each[0][0] for each in best], np.int64), np.array([each[0][1] for each in best], np.float64)
+    n = await classify_auto(tx, caller, (object_ids, *first), keep_log=keep_log)
+    last = {int(id_): each for id_, each in zip(object_ids, best, strict=True)}
+    await predictions.keep(tx, last)
+    return n
+
+
+async def list_predictions(tx: AsyncConnection, caller: Caller, object_ids: Ids) -> Sequence[tuple[int, int, float]]:
+    """Object, taxon and score of what was predicted last, the best first; unknown objects are left out.
+
+    Raises:
+        QuadratError: forbidden.
+    """
+    await open_sets(tx, caller, list(await object_store.projects_of(tx, object_ids)), Permission.READ)
+    return await predictions.find(tx, object_ids)
+
+
+async def reclassify(
+    tx: AsyncConnection,
+    cache: ColumnCache,
+    caller: Caller,
+    project_id: ProjectId,
+    filters: Filters,
+    into: tuple[TaxonId, str],
+) -> int:
+    """Give all selected objects another taxon and leave their state; how many were selected.
+
+    Args:
+        tx: The transaction.
+        cache: Columns in memory.
+        caller: Who decides.
+        project_id: Where.
+        filters: Which objects.
+        into: The taxon, and the reason, of which the first letter is kept.
+
+    Raises:
+        QuadratError: not_found, forbidden; invalid filters, taxon or reason.
+    """
+    await open_set(tx, caller, project_id, Permission.CLASSIFY)
+    taxon_id, reason = into
+    if not reason.strip():
+        raise _invalid("reason", "Give a reason, such as W.")
+    await _check_taxa(tx, np.array([taxon_id], np.int64), field="forced_id")
+    selection = await read_selection(tx, caller, project_id, filters)
+    change = await begin_change(tx, project_id)
+    selected = await select_objects(tx, cache, selection, before=change.number)
+    await store.decide(tx, change, (selected, np.full(len(selected), taxon_id)), None, caller.user_id)
+    await object_store.remember_taxa(tx, caller.user_id, project_id, [taxon_id])
+    whole = selection.conditions.one_whole_taxon
+    if whole is not None:
+        await log_reclassification(tx, change, (TaxonId(whole), taxon_id), reason.strip()[0], len(selected))
+    return len(selected)
+
+
+async def reset_to_predicted(
+    tx: AsyncConnection, cache: ColumnCache, caller: Caller, project_id: ProjectId, filters: Filters
+) -> None:
+    """Turn the decisions on all selected objects into predictions of the same taxa.
+
+    Raises:
+        QuadratError: not_found, forbidden; invalid filters.
+    """
+    await open_managed(tx, caller, project_id)
+    selection = await read_selection(tx, caller, project_id, filters)
+    change = await begin_change(tx, project_id)
+    selected = await select_objects(tx, cache, selection, before=change.number)
+    await store.reset(tx, change, selected)
+
+
+async def revert_to_history(
+    tx: AsyncConnection,
+    cache: ColumnCache,
+    caller: Caller,
+    project_id: ProjectId,
+    filters: Filters,
+    how: tuple[UserId | None, bool],
+) -> Reverted:
+    """Take all selected objects back to their last former state.
+
+    Args:
+        tx: The transaction.
+        cache: Columns in memory.
+        caller: Who does it.
+        project_id: Where.
+        filters: Which objects.
+        how: The user whose decisions are to come back (None for the newest line of anyone), and whether to only try.
+
+    Raises:
+        QuadratError: not_found, forbidden; invalid filters.
+    """
+    await open_managed(tx, caller, project_id)
+    target_id, dry_run = how
+    not_by = only_last_annotator(filters)
+    wanted = Reversion(target_id, None if not_by is None else UserId(not_by))
+    selection = await read_selection(tx, caller, project_id, filters)
+    change = None if dry_run else await begin_change(tx, project_id)
+    before = None if change is None else change.number
+    selected = await select_objects(tx, cache, selection, before=before)
+    found = await store.find_restorable(tx, project_id, selected, wanted)
+    if change is not None:
+        await store.restore(tx, change, selected, wanted)
+        return Reverted(found, {})
+    taxa = {taxon for each in found for taxon in (each.taxon_id, each.former_taxon_id) if taxon is not None}
+    return Reverted(found, await object_store.taxon_names(tx, np.array(sorted(taxa), np.int64)))
+
+
+async def begin_change(tx: AsyncConnection, project_id: ProjectId) -> store.Change:
+    """Become the project's only writer; the time is taken when it is our turn."""
+    number = await tick(tx, project_id)
+    return store.Change(project_id, number, now())
+
+
+async def open_objects(tx: AsyncConnection, caller: Caller, object_ids: Ids, permission: Permission) -> ProjectId:
+    """The one project of objects that all exist, when the caller holds the permission there.
+
+    Raises:
+        QuadratError: invalid for no objects or several projects, not_found, forbidden.
+    """
+    if not len(object_ids):
+        raise _invalid("target_ids", "Name at least one object.")
+    known = await object_store.projects_of(tx, object_ids)
+    await open_sets(tx, caller, list(known), permission)
+    if sum(known.values()) < len(np.unique(object_ids)):
+        raise QuadratError(ErrorKind.NOT_FOUND, "Object not found", field="target_ids")
+    if len(known) > 1:
+        raise _invalid("target_ids", "All objects must be in one project.")
+    return next(iter(known))
+
+
+async def open_managed(tx: AsyncConnection, caller: Caller, project_id: ProjectId) -> None:
+    """Refuse unless the caller manages the project: annotators may not delete, managers may.
+
+    Raises:
+        QuadratError: not_found, forbidden.
+    """
+    await open_set(tx, caller, project_id, Permission.UPDATE)
+
+
+def _invalid(field: str, message: str) -> QuadratError:
+    return QuadratError(ErrorKind.INVALID, message, field=field)
+
+
+def _check_lengths(object_ids: Ids, **lists: Ids | Numbers) -> None:
+    for name, values in lists.items():
+        if len(values) != len(object_ids):
+            raise _invalid(name, f"There are {len(values)} {name} for {len(object_ids)} objects; one each is needed.")
+
+
+def _check_scores(scores: Numbers) -> None:
+    if not np.all((scores >= 0) & (scores <= 1)):
+        raise _invalid("scores", "Scores must be between 0 and 1.")
+
+
+async def _check_taxa(tx: AsyncConnection, taxa: Ids, *, field: str = "classifications") -> None:
+    unknown = await object_store.unknown_taxa(tx, taxa)
+    if unknown:
+        raise _invalid(field, f"There is no taxon {', '.join(map(str, sorted(unknown)[:5]))}.")
+
+
+def _last_of_each(object_ids: Ids) -> Ids:
+    """Positions of the last occurrence of each object, by number of the object."""
+    _, first_from_behind = np.unique(object_ids[::-1], return_index=True)
+    last: Ids = len(object_ids) - 1 - first_from_behind
+    return last

@@ -1,0 +1,128 @@
+"""Sorted windows over columns in memory. No I/O.
+
+Small selections are sorted as they are. For large ones the whole column is sorted once, and the selection picked from
+that; few changes move only what changed.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from quadrat.objects.frames.specs import NO_ID, NO_LETTER, UNCLASSIFIED, Array, Column, Form, Mask, Positions
+
+_SORT_AS_IS = 20_000
+_SOILED_PART = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A part of a sorted list: how many to leave out, how many to give at most (None for all)."""
+
+    start: int = 0
+    size: int | None = None
+
+
+def sort_key(column: Column, values: Array) -> Array:
+    """Values that sort like those of the column, missing ones at their place (first for moments, else last)."""
+    match column.form:
+        case Form.ID | Form.RANK:
+            largest = np.iinfo(values.dtype).max
+            return np.where(values == NO_ID, largest, values)
+        case Form.LETTER:
+            return np.where((values == UNCLASSIFIED) | (values == NO_LETTER), 255, values).astype(np.uint8)
+        case _:
+            return values
+
+
+class Permutation:
+    """Positions of all objects in the order of a column, ties by position."""
+
+    def __init__(self, key: Array) -> None:
+        self._order: npt.NDArray[np.int32] = np.argsort(key, kind="stable").astype(np.int32)
+        self._soiled: list[Positions] = []
+        self._mending = threading.Lock()
+
+    @property
+    def nbytes(self) -> int:
+        """Memory."""
+        return self._order.nbytes
+
+    def soil(self, positions: Positions) -> bool:
+        """Some values have changed; whether mending is cheaper than sorting anew."""
+        self._soiled.append(positions)
+        return sum(map(len, self._soiled)) * _SOILED_PART <= len(self._order)
+
+    def order(self, key: Array) -> npt.NDArray[np.int32]:
+        """The positions in order, mended."""
+        with self._mending:
+            if self._soiled:
+                moved = np.unique(np.concatenate(self._soiled)).astype(np.int32)
+                self._order = _mended(self._order, key, moved)
+                self._soiled = []
+            return self._order
+
+
+def _mended(order: npt.NDArray[np.int32], key: Array, moved: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    is_moved = np.zeros(len(order), bool)
+    is_moved[moved] = True
+    rest = order[~is_moved[order]]
+    moved = moved[np.argsort(key[moved], kind="stable")]
+    wanted = key[moved]
+    low, high = np.zeros(len(moved), np.intp), np.full(len(moved), len(rest), np.intp)
+    # Bisection of all at once: after what is less, or as much and further in front.
+    while True:
+        open_ = low < high
+        if not open_.any():
+            break
+        middle = (low + high) // 2
+        there = rest[np.minimum(middle, len(rest) - 1)]
+        values = key[there]
+        before = _less(values, wanted) | (_same(values, wanted) & (there < moved))
+        low = np.where(open_ & before, middle + 1, low)
+        high = np.where(open_ & ~before, middle, high)
+    return np.insert(rest, low, moved)
+
+
+def _less(left: Array, right: Array) -> Mask:
+    less: Mask = left < right
+    return less | (~np.isnan(left) & np.isnan(right)) if left.dtype.kind == "f" else less
+
+
+def _same(left: Array, right: Array) -> Mask:
+    same: Mask = left == right
+    return same | (np.isnan(left) & np.isnan(right)) if left.dtype.kind == "f" else same
+
+
+def sorted_window(
+    selected: Mask | None,
+    n: int,
+    key: Array | None,
+    window: Window,
+    *,
+    descending: bool,
+    whole: Callable[[], Positions],
+) -> Positions:
+    """Positions of a window.
+
+    Args:
+        selected: Which objects; None for all.
+        n: How many objects there are.
+        key: What to sort by; None for the number of the object.
+        window: Which part.
+        descending: The other way round, ties too.
+        whole: Gives the order of all objects by the key.
+    """
+    positions: Positions = np.arange(n) if selected is None else np.flatnonzero(selected)
+    if key is not None:
+        if len(positions) <= _SORT_AS_IS or key.dtype.itemsize <= 2:
+            positions = positions[np.argsort(key[positions], kind="stable")]
+        else:
+            order = whole()
+            positions = order if selected is None else order[selected[order]]
+    end = len(positions) if window.size is None else min(len(positions), window.start + window.size)
+    if not descending:
+        return positions[window.start : end]
+    return positions[max(0, len(positions) - end) : max(0, len(positions) - window.start)][::-1]

@@ -1,0 +1,265 @@
+"""Classification of many objects at once: `rules.classification.transition` as statements over sets.
+
+Each statement reads the state before, writes the new one, the lines of history, the project's counts and the note for
+the caches. The caller holds the project's clock, so that the state cannot change in between.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from quadrat.identity.types import ProjectId, UserId
+from quadrat.objects.frames.specs import Ids, Numbers
+from quadrat.objects.rules.classification import EPOCH, Reversion
+from quadrat.objects.store.arrays import integers, numbers, read_ids
+from quadrat.objects.store.clock import note_change
+from quadrat.objects.types import ChangeKind, State
+
+# `old` has the objects that change, with their present state and the new one (new_taxon, new_state). What follows is
+# the same for all statements: the line of each former state, and the counts by taxon and state.
+_LINES = """
+line AS (
+    INSERT INTO objects.history (object_id, change, entered_at, taxon_id, author_id, score, state)
+    SELECT id, :number,
+           coalesce(CASE WHEN state = 'P' THEN predicted_at ELSE decided_at END, :epoch),
+           taxon_id, CASE WHEN state <> 'P' THEN author_id END, CASE WHEN state = 'P' THEN predicted_score END, state
+    FROM old WHERE state <> 'U' AND logged
+)"""
+_COUNTS = """
+counted AS (
+    INSERT INTO objects.project_taxon AS t (project_id, taxon_id, n_objects, n_predicted, n_validated, n_dubious)
+    SELECT :project, taxon, sum(n), coalesce(sum(n) FILTER (WHERE state = 'P'), 0),
+           coalesce(sum(n) FILTER (WHERE state = 'V'), 0), coalesce(sum(n) FILTER (WHERE state = 'D'), 0)
+    FROM (
+        SELECT coalesce(taxon_id, -1) AS taxon, state, -count(*) AS n FROM old GROUP BY 1, 2
+        UNION ALL
+        SELECT coalesce(new_taxon, -1), new_state, count(*) FROM old GROUP BY 1, 2
+    ) moved
+    GROUP BY taxon
+    HAVING bool_or(n <> 0)
+    ORDER BY taxon
+    ON CONFLICT (project_id, taxon_id) DO UPDATE SET
+        n_objects = t.n_objects + excluded.n_objects, n_predicted = t.n_predicted + excluded.n_predicted,
+        n_validated = t.n_validated + excluded.n_validated, n_dubious = t.n_dubious + excluded.n_dubious
+)"""
+
+_DECIDE = text(f"""
+WITH given AS (
+    SELECT id, nullif(taxon, -1) AS taxon FROM unnest(:ids, :taxa) AS g (id, taxon)
+),
+wanted AS (
+    SELECT o.*, coalesce(given.taxon, o.taxon_id) AS new_taxon, coalesce(:state, o.state)::char(1) AS new_state
+    FROM given JOIN objects.object o ON o.id = given.id
+    WHERE o.project_id = :project
+),
+old AS MATERIALIZED (
+    SELECT *, true AS logged FROM wanted
+    WHERE new_taxon IS NOT NULL AND new_state <> 'U' AND (
+        new_taxon IS DISTINCT FROM taxon_id OR new_state <> state OR (new_state <> 'P' AND author_id <> :author))
+),
+done AS (
+    UPDATE objects.object o SET
+        taxon_id = old.new_taxon,
+        state = old.new_state,
+        author_id = CASE WHEN old.new_state <> 'P' THEN :author END,
+        decided_at = CASE WHEN old.new_state <> 'P' THEN :at END,
+        predicted_taxon_id = CASE WHEN old.new_state = 'P' THEN old.new_taxon ELSE old.predicted_taxon_id END,
+        predicted_at = CASE WHEN old.new_state = 'P' THEN :at ELSE old.predicted_at END
+    FROM old WHERE o.id = old.id
+), {_LINES}, {_COUNTS}
+SELECT coalesce(string_agg(int8send(id), ''::bytea ORDER BY id), ''::bytea) FROM old
+""")  # noqa: S608 - constants of this module
+
+_PREDICT = text(f"""
+WITH given AS (
+    SELECT * FROM unnest(:ids, :taxa, :scores) AS g (id, taxon, score)
+),
+wanted AS (
+    SELECT o.*, given.taxon AS guess, given.score,
+           CASE WHEN o.state IN ('V', 'D') THEN o.taxon_id ELSE given.taxon END AS new_taxon,
+           CASE WHEN o.state IN ('V', 'D') THEN o.state ELSE 'P' END::char(1) AS new_state
+    FROM given JOIN objects.object o ON o.id = given.id
+    WHERE o.project_id = :project
+),
+old AS MATERIALIZED (
+    SELECT *, (:keep_log AND state = 'P') AS logged FROM wanted
+),
+done AS (
+    UPDATE objects.object o SET
+        taxon_id = old.new_taxon,
+        state = old.new_state,
+        predicted_taxon_id = old.guess,
+        predicted_score = old.score,
+        predicted_at = :at
+    FROM old WHERE o.id = old.id
+), {_LINES}, {_COUNTS}
+SELECT coalesce(string_agg(int8send(id), ''::bytea ORDER BY id), ''::bytea) FROM old
+""")  # noqa: S608 - constants of this module
+
+_RESET = text(f"""
+WITH old AS MATERIALIZED (
+    SELECT o.*, true AS logged, o.taxon_id AS new_taxon, 'P'::char(1) AS new_state
+    FROM unnest(:ids) AS g (id) JOIN objects.object o ON o.id = g.id
+    WHERE o.project_id = :project AND o.state IN ('V', 'D')
+),
+done AS (
+    UPDATE objects.object o SET
+        state = 'P', author_id = NULL, decided_at = NULL,
+        predicted_taxon_id = old.taxon_id, predicted_score = 1, predicted_at = :at
+    FROM old WHERE o.id = old.id
+), {_LINES}, {_COUNTS}
+SELECT coalesce(string_agg(int8send(id), ''::bytea ORDER BY id), ''::bytea) FROM old
+""")  # noqa: S608 - constants of this module
+
+# The newest line that counts, for each object that is concerned.
+_CHOSEN = """
+chosen AS MATERIALIZED (
+    SELECT o.*, h.change AS line, h.entered_at, h.taxon_id AS h_taxon, h.state AS h_state, h.author_id AS h_author,
+           h.score AS h_score
+    FROM unnest(:ids) AS g (id)
+    JOIN objects.object o ON o.id = g.id
+    LEFT JOIN LATERAL (
+        SELECT * FROM objects.history l
+        WHERE l.object_id = o.id
+          AND (CAST(:target AS bigint) IS NULL OR l.author_id = :target)
+          AND (CAST(:not_by AS bigint) IS NULL OR l.author_id IS DISTINCT FROM :not_by)
+        ORDER BY l.change DESC LIMIT 1
+    ) h ON true
+    WHERE o.project_id = :project
+      AND (CAST(:target AS bigint) IS NULL OR (o.author_id <> :target AND h.change IS NOT NULL))
+)"""
+_RESTORABLE = text(f"""
+WITH {_CHOSEN}
+SELECT id, taxon_id, line, entered_at, h_taxon, h_state, h_author, h_score FROM chosen ORDER BY id
+""")  # noqa: S608 - constants of this module
+
+_RESTORE = text(f"""
+WITH {_CHOSEN},
+old AS MATERIALIZED (
+    SELECT *, h_taxon AS new_taxon, coalesce(h_state, 'U')::char(1) AS new_state FROM chosen
+),
+done AS (
+    UPDATE objects.object o SET
+        taxon_id = old.h_taxon,
+        state = old.new_state,
+        author_id = CASE WHEN old.new_state IN ('V', 'D') THEN old.h_author END,
+        decided_at = CASE WHEN old.new_state IN ('V', 'D') THEN old.entered_at END,
+        predicted_taxon_id = CASE WHEN old.new_state = 'P' THEN old.h_taxon ELSE old.predicted_taxon_id END,
+        predicted_score = CASE WHEN old.new_state = 'P' THEN old.h_score ELSE old.predicted_score END,
+        predicted_at = CASE WHEN old.new_state = 'P' THEN old.entered_at ELSE old.predicted_at END
+    FROM old WHERE o.id = old.id AND NOT (old.state = 'U' AND old.new_state = 'U')
+),
+used AS (
+    DELETE FROM objects.history h USING old
+    WHERE h.object_id = old.id AND (old.line IS NULL OR h.change >= old.line)
+), {_COUNTS}
+SELECT coalesce(string_agg(int8send(id), ''::bytea ORDER BY id), ''::bytea) FROM old
+""")  # noqa: S608 - constants of this module
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The change that a transaction makes, after `tick`.
+
+    Args:
+        project_id: Where.
+        number: What `tick` gave.
+        at: The one time of the whole change, taken after `tick`.
+    """
+
+    project_id: ProjectId
+    number: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Restorable:
+    """What a revert does to one object; without a line it becomes unclassified."""
+
+    object_id: int
+    taxon_id: int | None
+    entered_at: datetime | None
+    former_taxon_id: int | None
+    former_state: State | None
+    former_author_id: int | None
+    former_score: float | None
+
+
+async def decide(
+    tx: AsyncConnection, change: Change, given: tuple[Ids, Ids], state: State | None, author_id: UserId
+) -> int:
+    """A person classifies; how many objects changed.
+
+    Args:
+        tx: The transaction.
+        change: Which change this is.
+        given: Objects, each once, and the taxon for each; -1 keeps the present one.
+        state: For all; None keeps the present one.
+        author_id: Who.
+    """
+    object_ids, taxa = given
+    parameters = {
+        "ids": integers(object_ids),
+        "taxa": integers(taxa),
+        "state": None if state is None else state.value,
+        "author": author_id,
+    }
+    return await _change(tx, change, _DECIDE, parameters)
+
+
+async def predict(tx: AsyncConnection, change: Change, guesses: tuple[Ids, Ids, Numbers], *, keep_log: bool) -> int:
+    """A machine classifies; how many objects it said something about.
+
+    Args:
+        tx: The transaction.
+        change: Which change this is.
+        guesses: Objects, each once, with taxon and score.
+        keep_log: Whether a replaced prediction goes to history.
+    """
+    object_ids, taxa, scores = guesses
+    parameters = {
+        "ids": integers(object_ids),
+        "taxa": integers(taxa),
+        "scores": numbers(scores),
+        "keep_log": keep_log,
+    }
+    return await _change(tx, change, _PREDICT, parameters)
+
+
+async def reset(tx: AsyncConnection, change: Change, object_ids: Ids) -> int:
+    """Turn decisions into sure predictions; how many."""
+    return await _change(tx, change, _RESET, {"ids": integers(object_ids)})
+
+
+async def find_restorable(
+    tx: AsyncConnection, project_id: ProjectId, object_ids: Ids, wanted: Reversion
+) -> Sequence[Restorable]:
+    """What a revert would do, by number of the object."""
+    rows = await tx.execute(_RESTORABLE, {"project": project_id, **_reversion(object_ids, wanted)})
+    return [
+        Restorable(row[0], row[1], row[3], row[4], None if row[5] is None else State(row[5]), row[6], row[7])
+        for row in rows
+    ]
+
+
+async def restore(tx: AsyncConnection, change: Change, object_ids: Ids, wanted: Reversion) -> int:
+    """Revert, and use up the lines; how many objects were concerned."""
+    return await _change(tx, change, _RESTORE, _reversion(object_ids, wanted))
+
+
+def _reversion(object_ids: Ids, wanted: Reversion) -> dict[str, Any]:
+    return {"ids": integers(object_ids), "target": wanted.target_id, "not_by": wanted.not_by_id}
+
+
+async def _change(tx: AsyncConnection, change: Change, statement: Any, parameters: dict[str, Any]) -> int:
+    shared = {"project": change.project_id, "number": change.number, "at": change.at, "epoch": EPOCH}
+    given = {**shared, **parameters}
+    changed: bytes = (await tx.execute(statement, {name: given[name] for name in statement._bindparams})).scalar_one()
+    object_ids = read_ids(changed)
+    if len(object_ids):
+        await note_change(tx, change.project_id, change.number, ChangeKind.STATE, object_ids)
+    return len(object_ids)

@@ -1,0 +1,85 @@
+"""Lists of objects in SQL: details of given objects, and whole queries where no columns are held in memory."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Text, collate, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from quadrat.identity.types import ProjectId
+from quadrat.objects.frames.specs import Ids
+from quadrat.objects.rules.fields import Field, Kind, Order
+from quadrat.objects.rules.filters import Selection
+from quadrat.objects.store.arrays import any_of
+from quadrat.objects.store.fields import column, joined
+from quadrat.objects.store.filters import where
+from quadrat.objects.tables import object_, project_taxon
+
+
+async def details(tx: AsyncConnection, object_ids: Ids, fields: Sequence[Field]) -> dict[int, Sequence[Any]]:
+    """The values of the fields for each object that exists."""
+    query = (
+        select(object_.c.id, *(column(field) for field in fields))
+        .select_from(joined(fields))
+        .where(any_of(object_.c.id, object_ids))
+    )
+    return {row[0]: row[1:] for row in await tx.execute(query)}
+
+
+async def select_window(
+    tx: AsyncConnection, selection: Selection, order: Order, window: tuple[int, int | None]
+) -> list[tuple[int, int, int]]:
+    """Objects of a window with their acquisitions and samples, in order.
+
+    Args:
+        tx: The transaction.
+        selection: Which objects.
+        order: How they are sorted.
+        window: How many to leave out, and how many to give at most.
+    """
+    condition, tables = where(selection)
+    start, size = window
+    query = (
+        select(object_.c.id, object_.c.acquisition_id, object_.c.sample_id)
+        .select_from(joined([order.field], tables))
+        .where(condition)
+        .order_by(*_order(order))
+        .offset(start)
+        .limit(size)
+    )
+    return [(row[0], row[1], row[2]) for row in await tx.execute(query)]
+
+
+async def count_by_state(tx: AsyncConnection, selection: Selection) -> dict[str, int]:
+    """How many of the objects are in each state."""
+    condition, tables = where(selection)
+    query = (
+        select(object_.c.state, func.count()).select_from(joined([], tables)).where(condition).group_by(object_.c.state)
+    )
+    return {row[0]: row[1] for row in await tx.execute(query)}
+
+
+async def count_all(tx: AsyncConnection, project_id: ProjectId) -> tuple[int, int, int, int]:
+    """All, validated, dubious and predicted objects of a project."""
+    columns = (
+        project_taxon.c.n_objects,
+        project_taxon.c.n_validated,
+        project_taxon.c.n_dubious,
+        project_taxon.c.n_predicted,
+    )
+    query = select(*(func.coalesce(func.sum(counted), 0) for counted in columns))
+    row = (await tx.execute(query.where(project_taxon.c.project_id == project_id))).one()
+    return int(row[0]), int(row[1]), int(row[2]), int(row[3])
+
+
+def _order(order: Order) -> Sequence[ColumnElement[Any]]:
+    value = column(order.field)
+    if order.field.kind in (Kind.TEXT, Kind.LETTER):
+        value = collate(value.cast(Text), "C")
+    if order.descending:
+        sorted_ = value.desc()
+        sorted_ = sorted_.nulls_last() if order.field.nulls_first else sorted_.nulls_first()
+        return sorted_, object_.c.id.desc()
+    sorted_ = value.asc()
+    sorted_ = sorted_.nulls_first() if order.field.nulls_first else sorted_.nulls_last()
+    return sorted_, object_.c.id
