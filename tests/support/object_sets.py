@@ -105,8 +105,8 @@ async def add_objects(tx: AsyncConnection, made: ObjectSet, rows: Sequence[dict[
     """Objects with the values given, of any of the three tables; the rest is empty."""
     await tx.execute(
         text(
-            "INSERT INTO objects.clock (project_id, last, horizon) VALUES (:p, 1, 1) ON CONFLICT (project_id) DO UPDATE "
-            "SET last = clock.last + 1, horizon = clock.last + 1, content = gen_random_uuid()"
+            "INSERT INTO objects.clock (project_id, last, horizon) VALUES (:p, 1, 1) "
+            "ON CONFLICT (project_id) DO UPDATE SET last = clock.last + 1, horizon = clock.last + 1, content = gen_random_uuid()"
         ),
         {"p": made.project_id},
     )
