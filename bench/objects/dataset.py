@@ -68,6 +68,7 @@ class Loader:
         self.random = np.random.default_rng(7)
 
     def load(self) -> None:
+        """Write everything."""
         self._settings()
         self.taxa = np.array(self._taxa())
         self.samples, self.acquisitions = (np.array(ids) for ids in self._places())
@@ -89,7 +90,8 @@ class Loader:
         numbers = [f"feature_{i:02d}" for i in range(self.scale.n_numbers)]
         texts = [f"text_{i:02d}" for i in range(self.scale.n_texts)]
         self.conn.execute(
-            "INSERT INTO objects.project (project_id, object_numbers, object_texts, instrument) VALUES (%s, %s, %s, %s) "
+            "INSERT INTO objects.project (project_id, object_numbers, object_texts, instrument) "
+            "VALUES (%s, %s, %s, %s) "
             "ON CONFLICT (project_id) DO UPDATE SET object_numbers = excluded.object_numbers, "
             "object_texts = excluded.object_texts, instrument = excluded.instrument",
             (self.project_id, numbers, texts, "Zooscan"),

@@ -106,7 +106,8 @@ async def add_objects(tx: AsyncConnection, made: ObjectSet, rows: Sequence[dict[
     await tx.execute(
         text(
             "INSERT INTO objects.clock (project_id, last, horizon) VALUES (:p, 1, 1) "
-            "ON CONFLICT (project_id) DO UPDATE SET last = clock.last + 1, horizon = clock.last + 1, content = gen_random_uuid()"
+            "ON CONFLICT (project_id) DO UPDATE SET last = clock.last + 1, "
+            "horizon = clock.last + 1, content = gen_random_uuid()"
         ),
         {"p": made.project_id},
     )

@@ -1,5 +1,6 @@
 """Single objects, corrections, removal."""
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,9 +15,11 @@ from quadrat.objects.actions.access import open_set, open_sets
 from quadrat.objects.actions.classification import begin_change, open_objects
 from quadrat.objects.frames.specs import Ids
 from quadrat.objects.rules.corrections import read_corrections
+from quadrat.objects.rules.sun import sun_position
 from quadrat.objects.store import objects as store
 from quadrat.objects.store import single
 from quadrat.objects.store.clock import note_change
+from quadrat.objects.store.import_updates import read_moments
 from quadrat.objects.store.projects import free_columns
 from quadrat.objects.types import ChangeKind, FreeColumns, Image, ObjectId, Permission
 
@@ -110,11 +113,21 @@ async def correct_objects(
     n = 0
     if wanted.facts:
         n = await store.update_facts(tx, project_id, chosen, wanted.facts)
+        if wanted.moves:
+            await _renew_sun_positions(tx, project_id, chosen)
     if wanted.numbers or wanted.texts:
         n = max(n, await store.update_features(tx, project_id, chosen, wanted.numbers, wanted.texts))
     if n:
         await note_change(tx, project_id, change.number, ChangeKind.CONTENT, chosen)
     return n
+
+
+async def _renew_sun_positions(tx: AsyncConnection, project_id: ProjectId, object_ids: Ids) -> None:
+    moments = await read_moments(tx, object_ids.tolist())
+    found = await asyncio.to_thread(lambda: [sun_position(*moment) for _, *moment in moments])
+    for letter in sorted(set(found)):
+        chosen = [moment[0] for moment, position in zip(moments, found, strict=True) if position == letter]
+        await store.update_facts(tx, project_id, np.array(chosen, np.int64), {"sun_position": letter})
 
 
 async def erase_objects(tx: AsyncConnection, caller: Caller, object_ids: Ids) -> Removal:
