@@ -80,8 +80,8 @@ docs: $(VENV)/.dev  ## Renew the generated pages
 	$(BIN)/python docs/generate.py
 
 lock:  ## Renew the locked requirements (needs uv)
-	$(LOCK) pyproject.toml -o requirements/base.txt
-	$(LOCK) pyproject.toml requirements/dev.in -o requirements/dev.txt
+	$(LOCK) --extra umap pyproject.toml -o requirements/base.txt
+	$(LOCK) --extra umap pyproject.toml requirements/dev.in -o requirements/dev.txt
 	$(LOCK) requirements/build.in -o requirements/build.txt
 	$(LOCK) requirements/uv.in -o requirements/uv.txt
 	$(LOCK) requirements/clients/ubiops.in -o requirements/clients/ubiops.txt

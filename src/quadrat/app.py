@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount, Route
@@ -24,13 +25,18 @@ from quadrat.base.sealing import Sealer
 from quadrat.db.engine import Database
 from quadrat.db.notify import Listener
 from quadrat.identity.authenticator import Authenticator
+from quadrat.imaging.pool import DecoderPool
+from quadrat.imaging.types import Bounds
 from quadrat.objects.columns.cache import ColumnCache
 from quadrat.objects.store.clock import CHANNEL
 from quadrat.runner.local import LocalRunner
 from quadrat.samples.guard import SampleBlobGuard
+from quadrat.samples.reader import ImageReader
+from quadrat.samples.thumbnails import Thumbnails
 from quadrat.serving.engine import ServingEngine
 from quadrat.settings import Settings
 from quadrat.storage.blobs import BlobStore
+from quadrat.storage.references import References
 
 DOORS = (ubiops, lightly, ecotaxa, pupilcloud)
 # Their routes stream and limit files themselves.
@@ -83,6 +89,9 @@ async def _open(
     listener = Listener(db.dsn)
     authenticator = Authenticator(db, listener)
     blobs = open_blobs(settings, keys.signing)
+    references = open_references(settings)
+    decoders = open_decoders(settings, processes=1)
+    cleanup.push_async_callback(decoders.close)
     runner = open_runner(settings)
     cleanup.push_async_callback(runner.close)
     engine = ServingEngine(db, listener, blobs, runner, instance_start_timeout_s=settings.instance_start_timeout_s)
@@ -109,11 +118,13 @@ async def _open(
             sign_in_attempts=settings.sign_in_attempts,
         ),
         public_url=settings.public_url,
-        blob_guard=SampleBlobGuard(db, blobs),
         events=hub,
         page_key=keys.signing,
         page_origins=static.store_origins(settings.store_url, settings.store_endpoint),
         columns=columns,
+        blob_guard=SampleBlobGuard(db, blobs, references),
+        references=references,
+        thumbnails=Thumbnails(db, ImageReader(db, blobs, references, decoders)),
     )
 
 
@@ -121,11 +132,24 @@ def open_blobs(settings: Settings, secret_key: bytes) -> BlobStore:
     """The store that the settings name."""
     if settings.store_url is None:
         return BlobStore.on_disk(settings.data_dir.resolve() / "store", secret_key)
-    options = {}
-    if settings.store_endpoint is not None:
-        allow_http = settings.store_endpoint.startswith("http://")
-        options = {"endpoint": settings.store_endpoint, "client_options": {"allow_http": allow_http}}
-    return BlobStore.in_bucket(settings.store_url, secret_key, options)
+    return BlobStore.in_bucket(settings.store_url, secret_key, _bucket_options(settings))
+
+
+def open_references(settings: Settings) -> References:
+    """What reads images that were imported without a copy."""
+    return References(_bucket_options(settings))
+
+
+def _bucket_options(settings: Settings) -> dict[str, Any]:
+    if settings.store_endpoint is None:
+        return {}
+    allow_http = settings.store_endpoint.startswith("http://")
+    return {"endpoint": settings.store_endpoint, "client_options": {"allow_http": allow_http}}
+
+
+def open_decoders(settings: Settings, *, processes: int) -> DecoderPool:
+    """Processes that decode pictures within the bounds that the settings name."""
+    return DecoderPool(processes, Bounds(settings.max_image_pixels, settings.decoder_memory_bytes))
 
 
 def open_runner(settings: Settings) -> LocalRunner:

@@ -86,6 +86,17 @@ class Settings(BaseSettings):
         ge=0,
         description="Memory of the web process for columns of objects, in bytes; larger projects are queried in SQL",
     )
+    max_image_pixels: int = Field(
+        300_000_000, ge=1, description="Pixels of the largest image that is decoded; the bytes of larger ones are kept"
+    )
+    decoder_memory_bytes: int = Field(
+        3 * 1024**3, ge=256 * 1024**2, description="Most memory of one process that decodes images, in bytes"
+    )
+    import_roots: list[str] = Field(
+        [],
+        description="Folders and buckets whose images may be imported over the API without a copy, as a JSON list; "
+        "`quadrat samples import` takes any",
+    )
     shutdown_grace_s: float = Field(
         30.0,
         ge=0,

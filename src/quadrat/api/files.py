@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from email.utils import format_datetime
+from functools import partial
 from urllib.parse import quote
 
 import structlog
@@ -17,7 +18,7 @@ from quadrat.storage.blobs import BlobStore
 from quadrat.storage.ranges import UnsatisfiableError, parse_range
 from quadrat.storage.signing import Permit
 from quadrat.storage.sniff import SNIFFED_BYTES, UNKNOWN, image_type
-from quadrat.storage.types import BlobFacts, BlobReader, ByteRange, SignedMethod
+from quadrat.storage.types import BlobFacts, BlobReader, ByteRange, ByteSource, SignedMethod
 
 _log = structlog.get_logger(__name__)
 IDLE_TIMEOUT_S = 60.0
@@ -51,10 +52,14 @@ async def _serve(request: Request) -> Response:
     if permit.method is not wanted:
         raise QuadratError(ErrorKind.FORBIDDEN, f"This address was signed for {permit.method}.")
     guard: BlobGuard = request.state.blob_guard
-    await guard.admit(permit.key)
+    elsewhere = await guard.admit(permit.key)
     if wanted is SignedMethod.PUT:
         return await _write(request, blobs, permit)
-    return await _read(request, blobs, permit)
+    return await _read(request, elsewhere or _in_store(blobs, permit.key), permit)
+
+
+def _in_store(blobs: BlobStore, key: str) -> ByteSource:
+    return ByteSource(partial(blobs.head, key), partial(blobs.open, key))
 
 
 async def _write(request: Request, blobs: BlobStore, permit: Permit) -> Response:
@@ -83,15 +88,15 @@ async def _body(request: Request) -> AsyncIterator[bytes]:
         yield piece
 
 
-async def _read(request: Request, blobs: BlobStore, permit: Permit) -> Response:
-    facts = await blobs.head(permit.key)
+async def _read(request: Request, source: ByteSource, permit: Permit) -> Response:
+    facts = await source.head()
     if facts.etag in _etags(request.headers.get("if-none-match")):
         return Response(status_code=304, headers=_validators(facts))
     try:
         content_range = parse_range(_range_header(request, facts), facts.size_bytes)
     except UnsatisfiableError:
         return Response(status_code=416, headers={"Content-Range": f"bytes */{facts.size_bytes}"})
-    headers = {**_validators(facts), **await _content(blobs, permit, facts)}
+    headers = {**_validators(facts), **await _content(source, permit, facts)}
     part = content_range or ByteRange(0, facts.size_bytes)
     headers["Content-Length"] = str(part.stop - part.start)
     if content_range is not None:
@@ -99,10 +104,10 @@ async def _read(request: Request, blobs: BlobStore, permit: Permit) -> Response:
     status = 206 if content_range is not None else 200
     if request.method == "HEAD" or facts.size_bytes == 0:
         return Response(status_code=status, headers=headers)
-    reader = await blobs.open(permit.key, content_range)
+    reader = await source.open(content_range)
     if reader.facts.etag != facts.etag:
         # Replaced between the two looks: begin again with what is there now.
-        return await _read(request, blobs, permit)
+        return await _read(request, source, permit)
     return _stream(reader, status, headers)
 
 
@@ -133,11 +138,11 @@ def _validators(facts: BlobFacts) -> dict[str, str]:
     }
 
 
-async def _content(blobs: BlobStore, permit: Permit, facts: BlobFacts) -> dict[str, str]:
+async def _content(source: ByteSource, permit: Permit, facts: BlobFacts) -> dict[str, str]:
     """Pictures are shown, everything else is a download: nothing that a browser would run leaves this origin."""
     media_type = None
     if facts.size_bytes:
-        reader = await blobs.open(permit.key, ByteRange(0, min(SNIFFED_BYTES, facts.size_bytes)))
+        reader = await source.open(ByteRange(0, min(SNIFFED_BYTES, facts.size_bytes)))
         media_type = image_type(b"".join([chunk async for chunk in reader.chunks]))
     kind = "inline" if media_type else "attachment"
     disposition = kind if permit.filename is None else f"{kind}; {named(permit.filename)}"

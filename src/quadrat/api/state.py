@@ -9,16 +9,21 @@ from quadrat.base.sealing import Sealer
 from quadrat.db.engine import Database
 from quadrat.identity.authenticator import Authenticator
 from quadrat.objects.columns.cache import ColumnCache
+from quadrat.samples.thumbnails import Thumbnails
 from quadrat.serving.engine import ServingEngine
 from quadrat.storage.blobs import BlobStore
-from quadrat.storage.types import BlobFacts
+from quadrat.storage.references import References
+from quadrat.storage.types import BlobFacts, ByteSource
 
 
 class BlobGuard(Protocol):
     """Ties signed addresses to the things that their bytes belong to."""
 
-    async def admit(self, key: str) -> None:
+    async def admit(self, key: str) -> ByteSource | None:
         """Refuse an address whose thing is gone, although its signature is good and its bytes may be there still.
+
+        Returns:
+            Where to read when the bytes are not in the store.
 
         Raises:
             QuadratError: not_found.
@@ -66,3 +71,5 @@ class HouseState(TypedDict):
     page_key: bytes
     page_origins: tuple[str, ...]
     columns: ColumnCache
+    references: References
+    thumbnails: Thumbnails

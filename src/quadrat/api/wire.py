@@ -199,4 +199,19 @@ def stream_rows(rows: AsyncIterator[Any]) -> StreamingResponse:
     return StreamingResponse(body(), media_type="application/json")
 
 
+def stream_lines(lines: AsyncIterator[str]) -> StreamingResponse:
+    """A plain text sent while it is read, one line for each value."""
+
+    async def body() -> AsyncIterator[bytes]:
+        pending: list[str] = []
+        async for line in lines:
+            pending.append(line)
+            if len(pending) == _ROWS_PER_CHUNK:
+                yield ("\n".join(pending) + "\n").encode()
+                pending.clear()
+        yield "\n".join(pending).encode()
+
+    return StreamingResponse(body(), media_type="text/plain; charset=utf-8")
+
+
 Handler = Callable[[Request], Awaitable[Response]]

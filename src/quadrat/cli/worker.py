@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from quadrat.app import open_blobs, open_runner
+from quadrat.app import open_blobs, open_decoders, open_references, open_runner
 from quadrat.base.sealing import Sealer
 from quadrat.cli.house import HouseError, database_url, embedded
 from quadrat.cli.keys import open_sealer, secret_key
@@ -19,6 +19,7 @@ from quadrat.jobs.tasks import HANDLERS as JOB_HANDLERS
 from quadrat.jobs.worker import Worker, WorkerTiming
 from quadrat.objects.tasks import HANDLERS as OBJECT_HANDLERS
 from quadrat.runner.local import LocalRunner
+from quadrat.samples.reader import ImageReader
 from quadrat.samples.tasks import HANDLERS as SAMPLE_HANDLERS
 from quadrat.serving.tasks import HANDLERS as SERVING_HANDLERS
 from quadrat.settings import Settings
@@ -94,12 +95,14 @@ class WorkerResources:
         runner: Builds environments and tries models.
         instance_start_timeout_s: Longest time for a model to load.
         sealer: Opens secrets at rest.
+        images: Looks into the images of samples.
     """
 
     blobs: BlobStore
     runner: LocalRunner
     instance_start_timeout_s: float
     sealer: Sealer
+    images: ImageReader
 
 
 def run(settings: Settings, *, stop_with_parent: bool) -> None:
@@ -126,11 +129,14 @@ async def _work(settings: Settings, url: str, *, stop_with_parent: bool) -> None
         loop.add_reader(sys.stdin.fileno(), _on_stdin, stop)
     db = Database(url, pool_size=settings.worker_concurrency * 2 + 2)
     runner = open_runner(settings)
+    blobs = open_blobs(settings, secret_key(settings))
+    decoders = open_decoders(settings, processes=max(1, (os.cpu_count() or 1) // max(1, settings.workers)))
     resources = WorkerResources(
-        blobs=open_blobs(settings, secret_key(settings)),
+        blobs=blobs,
         runner=runner,
         instance_start_timeout_s=settings.instance_start_timeout_s,
         sealer=open_sealer(settings),
+        images=ImageReader(db, blobs, open_references(settings), decoders),
     )
     worker = Worker(
         db,
@@ -142,6 +148,7 @@ async def _work(settings: Settings, url: str, *, stop_with_parent: bool) -> None
     try:
         await worker.run(stop)
     finally:
+        await decoders.close()
         await runner.close()
         await db.close()
 

@@ -1,13 +1,19 @@
 """Ties the signed addresses of images to their samples."""
 
+from functools import partial
+
 from quadrat.base.clock import now
 from quadrat.db.engine import Database
 from quadrat.errors import ErrorKind, QuadratError
-from quadrat.samples import rules, store
-from quadrat.samples.types import StoredImage
+from quadrat.samples.actions.embeddings import csv_came
+from quadrat.samples.actions.images import read_images_later
+from quadrat.samples.rules.samples import parse_blob_key, parse_csv_key
+from quadrat.samples.store import images as store
+from quadrat.samples.types import Rendition, StoredImage
 from quadrat.storage.blobs import BlobStore
+from quadrat.storage.references import References
 from quadrat.storage.sniff import SNIFFED_BYTES, UNKNOWN, image_type
-from quadrat.storage.types import BlobFacts, ByteRange
+from quadrat.storage.types import BlobFacts, ByteRange, ByteSource
 
 
 class SampleBlobGuard:
@@ -16,38 +22,63 @@ class SampleBlobGuard:
     Args:
         db: Where samples are.
         blobs: Where their bytes are.
+        references: Reads those that were imported without a copy.
     """
 
-    def __init__(self, db: Database, blobs: BlobStore) -> None:
+    def __init__(self, db: Database, blobs: BlobStore, references: References) -> None:
         self._db = db
         self._blobs = blobs
+        self._references = references
 
-    async def admit(self, key: str) -> None:
+    async def admit(self, key: str) -> ByteSource | None:
         """Refuse an address whose sample is gone, though its signature is good and its bytes may be there still.
+
+        Returns:
+            Where to read when that is not the store.
 
         Raises:
             QuadratError: not_found.
         """
-        named = rules.parse_blob_key(key)
+        named = parse_blob_key(key)
         if named is None:
-            return
-        dataset_id, sample_id, _ = named
+            return None
+        dataset_id, sample_id, rendition = named
         async with self._db.begin() as tx:
             if not await store.has_sample(tx, dataset_id, sample_id):
                 raise QuadratError(ErrorKind.NOT_FOUND, "The sample of this address does not exist any more.")
+            if rendition is not Rendition.FULL:
+                return None
+            location = await store.find_reference(tx, dataset_id, sample_id)
+        if location is None:
+            return None
+        return ByteSource(partial(self._references.head, location), partial(self._references.open, location))
 
     async def stored(self, key: str, facts: BlobFacts) -> None:
-        """Note the bytes that came; remove them when the sample went while they came."""
-        named = rules.parse_blob_key(key)
+        """Note the bytes that came and have them looked into; remove them when the sample went while they came."""
+        embedding = parse_csv_key(key)
+        if embedding is not None:
+            async with self._db.begin() as tx:
+                kept = await csv_came(tx, *embedding)
+        else:
+            kept = await self._image_stored(key, facts)
+        if not kept:
+            await self._blobs.delete(key)
+            raise QuadratError(ErrorKind.NOT_FOUND, "What this address belongs to does not exist any more.")
+
+    async def _image_stored(self, key: str, facts: BlobFacts) -> bool:
+        named = parse_blob_key(key)
         if named is None:
-            return
+            return True
         dataset_id, sample_id, rendition = named
         stored = StoredImage(facts.size_bytes, facts.etag, await self._media_type(key, facts), now())
         async with self._db.begin() as tx:
-            kept = await store.set_image(tx, dataset_id, sample_id, rendition, stored)
-        if not kept:
-            await self._blobs.delete(key)
-            raise QuadratError(ErrorKind.NOT_FOUND, "The sample of this address does not exist any more.")
+            if not await store.set_image(tx, dataset_id, sample_id, rendition, stored):
+                return False
+            if rendition is Rendition.FULL:
+                await store.forget_reference(tx, sample_id)
+                await store.mark_unread(tx, dataset_id, sample_id, stored.uploaded_at)
+                await read_images_later(tx, dataset_id, place=await store.owner_of(tx, dataset_id) or (None, None))
+        return True
 
     async def _media_type(self, key: str, facts: BlobFacts) -> str:
         if not facts.size_bytes:

@@ -1,13 +1,37 @@
 """Jobs of samples."""
 
-from collections.abc import Mapping
+import asyncio
+import math
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Protocol
 
+import structlog
+
+from quadrat.base.clock import now
+from quadrat.db.engine import Database
+from quadrat.errors import ErrorKind, QuadratError
+from quadrat.jobs.actions import enqueue
 from quadrat.jobs.registry import Handler, JobContext
-from quadrat.samples.actions import DELETE_BLOBS
-from quadrat.samples.rules import dataset_folder
-from quadrat.samples.types import DatasetId
+from quadrat.jobs.types import Queueing
+from quadrat.samples.actions.datasets import DELETE_BLOBS
+from quadrat.samples.actions.embeddings import PROJECT_EMBEDDING, READ_EMBEDDING
+from quadrat.samples.actions.images import READ_IMAGES, read_images_later
+from quadrat.samples.actions.settings import FOLLOW_UPLOAD
+from quadrat.samples.embedding_tasks import project_embedding, read_embedding
+from quadrat.samples.reader import ImageReader
+from quadrat.samples.rules.samples import dataset_folder, parse_blob_key
+from quadrat.samples.store import images as store
+from quadrat.samples.types import DatasetId, Rendition, SampleId, StoredImage
 from quadrat.storage.blobs import BlobStore
+from quadrat.storage.sniff import SNIFFED_BYTES, UNKNOWN, image_type
+from quadrat.storage.types import BlobFacts, ByteRange
+
+_log = structlog.get_logger(__name__)
+_BLOCK = 64
+_AT_A_TIME = 4
+_LOOK_AGAIN = timedelta(seconds=30)
+_GIVE_UP_LOOKING = 20
 
 
 class SampleResources(Protocol):
@@ -18,6 +42,11 @@ class SampleResources(Protocol):
         """Where images are stored."""
         ...
 
+    @property
+    def images(self) -> ImageReader:
+        """Looks into images."""
+        ...
+
 
 async def delete_blobs(context: JobContext[SampleResources], params: Mapping[str, Any]) -> Mapping[str, Any]:
     """Remove the bytes of a dataset that is gone. Safe to repeat."""
@@ -25,4 +54,123 @@ async def delete_blobs(context: JobContext[SampleResources], params: Mapping[str
     return {"removed": removed}
 
 
-HANDLERS = (Handler(DELETE_BLOBS, delete_blobs),)
+async def read_images(context: JobContext[SampleResources], params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Look into all images of a dataset that came and were not looked into. Safe to repeat: what is done stays done."""
+    dataset_id = DatasetId(params["dataset_id"])
+    found = 0 if context.resources.blobs.is_local else await note_arrivals(context, dataset_id)
+    done, problems = 0, 0
+    async with context.db.begin() as tx:
+        waiting = await store.count_unread(tx, dataset_id)
+    given_up: set[SampleId] = set()
+    while block := await _next_block(context.db, dataset_id, given_up):
+        outcomes = await _read_block(context, dataset_id, block)
+        given_up |= {
+            id_ for (id_, _, _), outcome in zip(block, outcomes, strict=True) if isinstance(outcome, Exception)
+        }
+        done += len(block)
+        problems += sum(isinstance(outcome, str) for outcome in outcomes)
+        await context.progress(100 * done / max(waiting, done), f"{done} of {max(waiting, done)} images read")
+    if given_up:
+        raise QuadratError(
+            ErrorKind.UNAVAILABLE, f"{len(given_up)} images could not be read from where they are; tried again later."
+        )
+    return {"read": done, "undecodable": problems, "arrived": found}
+
+
+async def _next_block(
+    db: Database, dataset_id: DatasetId, given_up: set[SampleId]
+) -> Sequence[tuple[SampleId, str, str | None]]:
+    async with db.begin() as tx:
+        block = await store.list_unread(tx, dataset_id, _BLOCK + len(given_up))
+    return [row for row in block if row[0] not in given_up]
+
+
+async def _read_block(
+    context: JobContext[SampleResources], dataset_id: DatasetId, block: Sequence[tuple[SampleId, str, str | None]]
+) -> list[str | Exception | None]:
+    """For each image why it shows no picture, why it could not be read, or None."""
+    turns = asyncio.Semaphore(_AT_A_TIME)
+
+    async def read(sample_id: SampleId, etag: str, location: str | None) -> str | Exception | None:
+        async with turns:
+            try:
+                return await context.resources.images.read(dataset_id, sample_id, etag, location)
+            except QuadratError as error:
+                _log.warning("image.unreadable", sample_id=sample_id, reason=error.message)
+                return error
+
+    return await asyncio.gather(*(read(*row) for row in block))
+
+
+async def note_arrivals(context: JobContext[SampleResources], dataset_id: DatasetId) -> int:
+    """Note bytes that went straight into a bucket; how many images that were."""
+    blobs = context.resources.blobs
+    async with context.db.begin() as tx:
+        missing = set(await store.list_missing(tx, dataset_id))
+    if not missing:
+        return 0
+    count = 0
+    async for key, facts in blobs.list_prefix(dataset_folder(dataset_id)):
+        named = parse_blob_key(key)
+        if named is None or named[1] not in missing or named[2] is Rendition.MADE_THUMBNAIL:
+            continue
+        stored = StoredImage(facts.size_bytes, facts.etag, await _media_type(blobs, key, facts), now())
+        async with context.db.begin() as tx:
+            kept = await store.set_image(tx, dataset_id, named[1], named[2], stored)
+            if kept and named[2] is Rendition.FULL:
+                await store.mark_unread(tx, dataset_id, named[1], stored.uploaded_at)
+                count += 1
+    return count
+
+
+async def _media_type(blobs: BlobStore, key: str, facts: BlobFacts) -> str:
+    if not facts.size_bytes:
+        return UNKNOWN
+    reader = await blobs.open(key, ByteRange(0, min(SNIFFED_BYTES, facts.size_bytes)))
+    return image_type(b"".join([chunk async for chunk in reader.chunks])) or UNKNOWN
+
+
+async def follow_upload(context: JobContext[SampleResources], params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Record how far an upload is; with a bucket, which tells nobody of what arrives, look again until it is done."""
+    dataset_id = DatasetId(params["dataset_id"])
+    async with context.db.begin() as tx:
+        counts = await store.count_bytes(tx, dataset_id)
+        stored = counts.stored + counts.undecodable
+        total = max(int(params.get("total") or 0), stored + counts.missing)
+        looks = int(params.get("looks") or 0) + 1
+        unchanged = looks if stored == params.get("stored") else 1
+        if counts.missing and not context.resources.blobs.is_local and unchanged < _GIVE_UP_LOOKING:
+            place = (context.job.owner_id, context.job.project_id)
+            await read_images_later(tx, dataset_id, place=place)
+            again = {**params, "stored": stored, "looks": unchanged}
+            later = math.ceil(unchanged / 5) * _LOOK_AGAIN
+            await _enqueue_later(tx, context, again, later)
+    return {
+        "total": total,
+        "stored": stored,
+        "missing": counts.missing,
+        "undecodable": counts.undecodable,
+        "waiting": counts.waiting,
+    }
+
+
+async def _enqueue_later(
+    tx: Any, context: JobContext[SampleResources], params: Mapping[str, Any], later: timedelta
+) -> None:
+    await enqueue(
+        tx,
+        FOLLOW_UPLOAD,
+        params,
+        owner_id=context.job.owner_id,
+        project_id=context.job.project_id,
+        queueing=Queueing(after=later, once=True),
+    )
+
+
+HANDLERS = (
+    Handler(DELETE_BLOBS, delete_blobs),
+    Handler(READ_IMAGES, read_images),
+    Handler(FOLLOW_UPLOAD, follow_upload),
+    Handler(READ_EMBEDDING, read_embedding),
+    Handler(PROJECT_EMBEDDING, project_embedding),
+)

@@ -1,15 +1,18 @@
 """Datasets, image samples and what is known of their bytes."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import NewType
+from typing import Any, NewType
 from uuid import UUID
 
 from quadrat.identity.types import ProjectId
 
 DatasetId = NewType("DatasetId", str)
 SampleId = NewType("SampleId", str)
+TagId = NewType("TagId", str)
+EmbeddingId = NewType("EmbeddingId", str)
 JsonText = NewType("JsonText", str)
 """A JSON object as text, exactly as it goes to the database and to the caller."""
 
@@ -43,6 +46,8 @@ class Rendition(StrEnum):
 
     FULL = "full"
     THUMBNAIL = "thumb"
+    MADE_THUMBNAIL = "auto"
+    """Made by the server; shown where no client has sent one."""
 
 
 class SampleOrder(StrEnum):
@@ -154,6 +159,7 @@ class ImageSample:
         created_at: Aware UTC, whole milliseconds.
         last_modified_at: Aware UTC, whole milliseconds; grows strictly.
         documents: Its free JSON, metadata as it was given.
+        measured: What the server found in the bytes, for what was not given.
     """
 
     id: SampleId
@@ -165,6 +171,7 @@ class ImageSample:
     created_at: datetime
     last_modified_at: datetime
     documents: Documents
+    measured: Documents = Documents()
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,3 +223,221 @@ class StoredImage:
     etag: str
     media_type: str
     uploaded_at: datetime
+
+
+class ByteState(StrEnum):
+    """Where the bytes of a sample are."""
+
+    MISSING = "missing"
+    STORED = "stored"
+    UNDECODABLE = "undecodable"
+
+
+@dataclass(frozen=True, slots=True)
+class SampleBytes:
+    """A sample with the state of its bytes.
+
+    Args:
+        id: Of the sample.
+        file_name: Of the sample.
+        state: Never came, are stored, or are stored and show no picture.
+        is_measured: Whether the server has looked into them.
+        size_bytes: None while they are missing.
+        problem: Why they show no picture.
+    """
+
+    id: SampleId
+    file_name: str
+    state: ByteState
+    is_measured: bool
+    size_bytes: int | None
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ByteCounts:
+    """How many samples of a dataset are in which state; `waiting` ones are stored and not looked into yet."""
+
+    missing: int
+    stored: int
+    undecodable: int
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the server found in the bytes of a sample.
+
+    Args:
+        etag: Of the bytes that were looked into.
+        problem: Why they show no picture; then nothing else is known.
+        sha256: Of the bytes.
+        perceptual_hash: 64 bits, signed.
+        size_px: Width and height as stored.
+        format: E.g. ``JPEG``.
+        bit_depth: Of one channel.
+        channels: As stored.
+        metadata: Numbers, as clients would have sent them.
+        exif: Tags by name.
+    """
+
+    etag: str
+    problem: str | None = None
+    sha256: str | None = None
+    perceptual_hash: int | None = None
+    size_px: tuple[int, int] | None = None
+    format: str | None = None
+    bit_depth: int | None = None
+    channels: int | None = None
+    metadata: JsonText | None = None
+    exif: JsonText | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A named subset of a dataset's samples.
+
+    Args:
+        id: 24 hex digits.
+        dataset_id: Whose samples.
+        previous_id: The tag that this one was made from; None for the initial one.
+        query_id: The tag that candidates came from.
+        preselected_id: The tag that was chosen before.
+        name: Unique in the dataset.
+        mask: Bit k stands for the sample with index k.
+        total: Number of samples when the tag was last sized.
+        changes: Free JSON of whoever made it.
+        run_id: Of the run that made it.
+        created_at: Aware UTC, whole milliseconds.
+        last_modified_at: Aware UTC, whole milliseconds.
+    """
+
+    id: TagId
+    dataset_id: DatasetId
+    previous_id: TagId | None
+    query_id: TagId | None
+    preselected_id: TagId | None
+    name: str
+    mask: int
+    total: int
+    changes: Any
+    run_id: str | None
+    created_at: datetime
+    last_modified_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NewTag:
+    """What is said of a tag when it is made."""
+
+    name: str
+    previous_id: TagId | None
+    mask: int = 0
+    query_id: TagId | None = None
+    preselected_id: TagId | None = None
+    creator: str | None = None
+    changes: Any = None
+    run_id: str | None = None
+
+
+class MaskOperation(StrEnum):
+    """What two masks are made into one by."""
+
+    UNION = "union"
+    INTERSECTION = "intersection"
+    DIFFERENCE = "difference"
+
+
+class ProjectionMethod(StrEnum):
+    """How embeddings are laid out on a plane."""
+
+    PCA = "pca"
+    TSNE = "tsne"
+    UMAP = "umap"
+
+
+@dataclass(frozen=True, slots=True)
+class Embedding:
+    """Vectors of a dataset's samples, uploaded as one CSV.
+
+    Args:
+        id: 24 hex digits.
+        dataset_id: Whose samples.
+        name: Unique in the dataset.
+        is_processed: Whether the CSV came and has been read.
+        dimensions: Numbers of one vector; None until the CSV has been read.
+        n_rows: Samples with a vector; None until the CSV has been read.
+        is_searchable: Whether similar samples can be asked for.
+        problem: What is wrong with the CSV.
+        created_at: Aware UTC, whole milliseconds.
+    """
+
+    id: EmbeddingId
+    dataset_id: DatasetId
+    name: str
+    is_processed: bool
+    dimensions: int | None
+    n_rows: int | None
+    is_searchable: bool
+    problem: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """Embeddings laid out on a plane; the n-th numbers belong to the sample with the n-th index."""
+
+    id: str
+    embedding_id: EmbeddingId
+    method: ProjectionMethod
+    x: Sequence[float]
+    y: Sequence[float]
+    sample_indexes: Sequence[int]
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataConfiguration:
+    """Which paths into the custom metadata of a dataset are shown, and how."""
+
+    id: str
+    name: str
+    entries: Sequence[Mapping[str, Any]]
+    created_at: datetime
+    last_modified_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DataSource:
+    """Where the images of a dataset lie outside of Quadrat. Secrets of it are never stored.
+
+    Args:
+        id: 24 hex digits.
+        kind: The wire's word for the provider.
+        purpose: The wire's word.
+        full_path: Bucket or folder with the path in it.
+        settings: What else was said of it, secrets left out.
+    """
+
+    id: str
+    kind: str
+    purpose: str
+    full_path: str
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PublicLink:
+    """A token that opens the images of one dataset for reading, and nothing else, in its maker's name.
+
+    Args:
+        id: 24 hex digits.
+        dataset_id: What it opens.
+        created_at: When.
+        expires_at: None for one without an end.
+    """
+
+    id: str
+    dataset_id: DatasetId
+    created_at: datetime
+    expires_at: datetime | None

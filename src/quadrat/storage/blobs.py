@@ -176,6 +176,16 @@ class BlobStore:
         except _STORE_ERRORS as error:
             raise _unavailable(error) from error
 
+    async def list_prefix(self, prefix: str) -> AsyncIterator[tuple[str, BlobFacts]]:
+        """Keys and facts of everything under ``prefix/``."""
+        check_key(prefix)
+        try:
+            async for page in obstore.list(self._store, prefix):
+                for entry in page:
+                    yield entry["path"], BlobFacts(entry["size"], _quoted(entry["e_tag"]), entry["last_modified"])
+        except _STORE_ERRORS as error:
+            raise _unavailable(error) from error
+
     async def delete_prefix(self, prefix: str) -> int:
         """Remove everything under ``prefix/``; returns how much that was. Safe to repeat."""
         return await self.delete_where(prefix, lambda _key: True)
@@ -207,11 +217,18 @@ class BlobStore:
             filename: Offered as the name of a download; only addresses of this server can do so.
         """
         check_key(key)
-        life = min(life, MAX_LIFE)
         if isinstance(self._store, LocalStore):
-            expires_at = datetime.fromtimestamp(int((datetime.now(UTC) + life).timestamp()), UTC)
-            return address(Permit(method, key, expires_at, filename), self._signing_key, base_url)
-        return await obstore.sign_async(self._store, method.value, key, life)
+            return self._address(method, key, life, base_url, filename)
+        return await obstore.sign_async(self._store, method.value, key, min(life, MAX_LIFE))
+
+    def sign_here(self, key: str, life: timedelta, *, base_url: str) -> str:
+        """An absolute address of this server to read what lies outside of the store; life at most 7 days."""
+        return self._address(SignedMethod.GET, key, life, base_url, None)
+
+    def _address(self, method: SignedMethod, key: str, life: timedelta, base_url: str, filename: str | None) -> str:
+        check_key(key)
+        expires_at = datetime.fromtimestamp(int((datetime.now(UTC) + min(life, MAX_LIFE)).timestamp()), UTC)
+        return address(Permit(method, key, expires_at, filename), self._signing_key, base_url)
 
     def permit(self, key: str, query: Mapping[str, str]) -> Permit:
         """What an address of this server allows.

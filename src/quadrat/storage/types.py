@@ -1,6 +1,6 @@
 """What storage hands out: facts about bytes, a reader, a range."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -49,3 +49,16 @@ class BlobReader:
     facts: BlobFacts
     content_range: ByteRange
     chunks: AsyncIterator[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class ByteSource:
+    """Where the bytes behind a key are to be read when they are not in the store.
+
+    Args:
+        head: Gives facts about them.
+        open: Opens them, or a range of them.
+    """
+
+    head: Callable[[], Awaitable[BlobFacts]]
+    open: Callable[[ByteRange | None], Awaitable[BlobReader]]

@@ -4,11 +4,19 @@ from fastapi import FastAPI
 
 from quadrat.api.docs import install_docs
 from quadrat.api.lightly.errors import render
-from quadrat.api.lightly.routes import datasets, samples, versions
+from quadrat.api.lightly.routes import datasets, embeddings, exports, samples, settings, tags, versions
 from quadrat.api.wire import install_errors
 
 PREFIX = "/v1"
-_ROUTERS = (samples.router, datasets.router, versions.router)
+_ROUTERS = (
+    samples.router,
+    datasets.router,
+    tags.router,
+    exports.router,
+    embeddings.router,
+    settings.router,
+    versions.router,
+)
 
 
 def create_app() -> FastAPI:

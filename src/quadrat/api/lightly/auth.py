@@ -6,9 +6,12 @@ from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyQuery, HTTPBearer
 
 from quadrat.api.guard import Guard
+from quadrat.db.engine import Database
 from quadrat.identity.actions.access import unauthenticated
 from quadrat.identity.authenticator import Authenticator
 from quadrat.identity.types import Caller
+from quadrat.samples.actions.links import is_public, open_link
+from quadrat.samples.types import DatasetId
 
 _query = APIKeyQuery(name="token", scheme_name="ApiKeyAuth", auto_error=False)
 _bearer = HTTPBearer(scheme_name="auth0Bearer", auto_error=False)
@@ -32,7 +35,12 @@ async def _identify(request: Request) -> Caller:
 
 
 async def _identify_link(request: Request) -> Caller:
-    return await _identify_by(request, "token", "publicToken")
+    secret = request.query_params.get("publicToken", "").strip()
+    if not is_public(secret):
+        return await _identify_by(request, "token", "publicToken")
+    db: Database = request.state.db
+    async with db.begin() as tx:
+        return await open_link(tx, secret, DatasetId(request.path_params["datasetId"]))
 
 
 _signed_in = Guard(_identify)
@@ -57,4 +65,4 @@ SignedIn = Annotated[Caller, Depends(_caller)]
 """The caller; without a valid credential the request ends with 401."""
 
 LinkHolder = Annotated[Caller, Depends(_link_caller)]
-"""The caller of a link, which may carry its token as ``publicToken`` too."""
+"""Who opens a link: as ``publicToken`` it carries a token of its dataset alone, or somebody's own."""

@@ -9,7 +9,7 @@ from quadrat.api.lightly.schemas import datasets as dataset_wire
 from quadrat.api.lightly.schemas import samples as wire
 from quadrat.base.clock import to_unix_ms
 from quadrat.errors import ErrorKind, QuadratError
-from quadrat.samples import rules
+from quadrat.samples.rules import samples as rules
 from quadrat.samples.types import (
     Dataset,
     DatasetId,
@@ -125,10 +125,10 @@ def sample_data(found: ImageSample | SampleName) -> dict[str, Any]:
     }
     if found.thumb_name is not None:
         data["thumbName"] = found.thumb_name
-    if documents.metadata is not None:
-        data["metaData"] = rules.shown_metadata(documents.metadata)
+    if documents.metadata is not None or found.measured.metadata is not None:
+        data["metaData"] = rules.shown_metadata(documents.metadata, found.measured.metadata)
     free = {
-        "exif": documents.exif,
+        "exif": documents.exif if documents.exif is not None else found.measured.exif,
         "customMetaData": documents.custom_metadata,
         "videoFrameData": documents.video_frame,
         "cropData": documents.crop,

@@ -12,6 +12,7 @@ from quadrat.identity.types import Access, Caller, ObjectType, Project, Target
 
 ProjectRef = store.ProjectRef
 visible = store.visible
+caller_in_name_of = store.find_user_as_caller
 
 
 def hash_token(secret: str) -> bytes:

@@ -29,6 +29,7 @@ ProjectRef = str | UUID | int
 
 _TOUCH_EVERY = timedelta(minutes=1)
 _MAX_ID = 2**63 - 1
+_NO_TOKEN = UUID(int=0)
 
 
 def select_projects() -> Select[int, UUID, int, str, str, str, datetime]:
@@ -145,3 +146,16 @@ def _named(ref: ProjectRef) -> ColumnElement[bool]:
 
 def _to_grant(permissions: Sequence[str], type_: str | None, id_: UUID | None) -> Grant:
     return Grant(frozenset(permissions), None if type_ is None or id_ is None else Target(ObjectType(type_), id_))
+
+
+async def find_user_as_caller(tx: AsyncConnection, user_id: UserId) -> Caller | None:
+    """An active user, as if it were calling; None when it may not call any more."""
+    query = select(user.c.uuid, user.c.email, user.c.is_platform_admin, user.c.service_project_id).where(
+        user.c.id == user_id, user.c.status == UserStatus.ACTIVE
+    )
+    row = (await tx.execute(query)).one_or_none()
+    if row is None:
+        return None
+    uuid, email, is_admin, service_project_id = row
+    service = None if service_project_id is None else ProjectId(service_project_id)
+    return Caller(user_id, uuid, email, is_admin, service, _NO_TOKEN)

@@ -17,7 +17,7 @@ from quadrat.api.lightly.schemas.datasets import (
 from quadrat.api.lightly.schemas.scalars import ObjectId, PageOffset, PageSize, QueryBoolean
 from quadrat.api.state import Limits
 from quadrat.api.wire import Tx
-from quadrat.samples import actions
+from quadrat.samples.actions import datasets as actions
 from quadrat.samples.types import DatasetId
 
 router = new_router("Datasets")
@@ -27,7 +27,7 @@ async def _page(page_size: PageSize = None, page_offset: PageOffset = None) -> a
     return actions.Page(page_size, page_offset or 0)
 
 
-Page = Annotated[actions.Page, Depends(_page)]
+Paged = Annotated[actions.Page, Depends(_page)]
 
 
 @router.get("/quota", operation_id="get_quota_maximum_dataset_size", tags=["Quota"])
@@ -44,7 +44,7 @@ async def create_dataset(tx: Tx, caller: SignedIn, body: DatasetCreateRequest) -
 
 
 @router.get("/datasets", operation_id="get_datasets", response_model_exclude_none=True)
-async def get_datasets(tx: Tx, caller: SignedIn, page: Page, shared: QueryBoolean = None) -> list[DatasetData]:
+async def get_datasets(tx: Tx, caller: SignedIn, page: Paged, shared: QueryBoolean = None) -> list[DatasetData]:
     """The caller's own datasets, or with ``shared`` those of others that the caller may see."""
     found = await actions.list_datasets(tx, caller, shared=bool(shared), page=page)
     return [convert.dataset_data(one) for one in found]
@@ -56,7 +56,7 @@ async def get_datasets(tx: Tx, caller: SignedIn, page: Page, shared: QueryBoolea
 async def get_datasets_query_by_name(
     tx: Tx,
     caller: SignedIn,
-    page: Page,
+    page: Paged,
     datasetName: str,  # noqa: N803 - the contract's spelling
     shared: QueryBoolean = None,
     exact: QueryBoolean = None,

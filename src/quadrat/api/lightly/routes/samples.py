@@ -25,8 +25,9 @@ from quadrat.api.lightly.schemas.scalars import ObjectId, PageOffset, PageSize, 
 from quadrat.api.state import Limits
 from quadrat.api.wire import Tx, base_url, json_response, stream_rows
 from quadrat.db.engine import Database
-from quadrat.samples import actions
 from quadrat.samples import types as domain
+from quadrat.samples.actions import images
+from quadrat.samples.actions import samples as actions
 from quadrat.samples.types import DatasetId, SampleId, SampleList
 
 router = new_router("Samples")
@@ -39,12 +40,15 @@ Mode = Annotated[SamplePartialMode | None, BeforeValidator(absent_if_none)]
 OptionalType = Annotated[Rendition | None, BeforeValidator(absent_if_none)]
 
 
-def _addresses(request: Request) -> actions.AddressMaker:
+async def _addresses(request: Request) -> images.AddressMaker:
     limits: Limits = request.state.limits
-    return actions.AddressMaker(request.state.blobs, base_url(request), limits.read_url_life, limits.write_url_life)
+    state = request.state
+    return images.AddressMaker(
+        state.blobs, state.references, base_url(request), limits.read_url_life, limits.write_url_life
+    )
 
 
-Addresses = Annotated[actions.AddressMaker, Depends(_addresses)]
+Addresses = Annotated[images.AddressMaker, Depends(_addresses)]
 
 
 async def _named(datasetId: ObjectId, sampleId: ObjectId) -> tuple[DatasetId, SampleId]:  # noqa: N803
@@ -127,14 +131,15 @@ async def update_sample_by_id(
 
 @router.get(_SAMPLE + "/readurl", operation_id="get_sample_image_read_url_by_id")
 async def get_sample_image_read_url_by_id(
-    tx: Tx,
+    request: Request,
     caller: SignedIn,
     sample: Sample,
     addresses: Addresses,
     type: OptionalType = None,
 ) -> str:
     """A signed address that ends, to read the image or its thumbnail from."""
-    return await actions.read_address(tx, caller, sample, _rendition(type), addresses)
+    state = request.state
+    return await images.read_address(state.db, caller, sample, _rendition(type), addresses, state.thumbnails)
 
 
 @router.get(
@@ -144,14 +149,16 @@ async def get_sample_image_read_url_by_id(
     response_class=Response,
 )
 async def get_sample_image_resource_redirect_by_id(
-    tx: Tx,
+    request: Request,
     caller: LinkHolder,
     sample: Sample,
     addresses: Addresses,
     type: OptionalType = None,
 ) -> Response:
     """A link that does not end: each call leads to a new signed address."""
-    return RedirectResponse(await actions.read_address(tx, caller, sample, _rendition(type), addresses), 307)
+    state = request.state
+    address = await images.read_address(state.db, caller, sample, _rendition(type), addresses, state.thumbnails)
+    return RedirectResponse(address, 307)
 
 
 @router.get(_SAMPLE + "/writeurl", operation_id="get_sample_image_write_url_by_id")
@@ -164,7 +171,7 @@ async def get_sample_image_write_url_by_id(
 ) -> str:
     """A signed address to PUT the image or its thumbnail to."""
     rendition = domain.Rendition.THUMBNAIL if is_thumbnail else domain.Rendition.FULL
-    return await actions.write_address(tx, caller, sample, rendition, addresses)
+    return await images.write_address(tx, caller, sample, rendition, addresses)
 
 
 @router.get(_SAMPLE + "/writeurls", operation_id="get_sample_image_write_urls_by_id")
@@ -173,8 +180,8 @@ async def get_sample_image_write_urls_by_id(
 ) -> SampleWriteUrls:
     """Both signed addresses."""
     return SampleWriteUrls(
-        full=await actions.write_address(tx, caller, sample, domain.Rendition.FULL, addresses),
-        thumb=await actions.write_address(tx, caller, sample, domain.Rendition.THUMBNAIL, addresses),
+        full=await images.write_address(tx, caller, sample, domain.Rendition.FULL, addresses),
+        thumb=await images.write_address(tx, caller, sample, domain.Rendition.THUMBNAIL, addresses),
     )
 
 

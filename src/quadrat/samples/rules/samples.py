@@ -3,7 +3,6 @@
 import math
 import re
 from collections.abc import Mapping
-from datetime import datetime
 from hashlib import sha256
 from typing import Annotated, Any
 
@@ -13,6 +12,7 @@ from quadrat.errors import ErrorKind, QuadratError
 from quadrat.samples.types import (
     DatasetId,
     Documents,
+    EmbeddingId,
     JsonText,
     NewSample,
     Rendition,
@@ -28,7 +28,8 @@ BLOB_FOLDER = "samples"
 
 _DATASET_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9 _-]{2,}")
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
-_BLOB_KEY = re.compile(rf"{BLOB_FOLDER}/([a-f0-9]{{24}})/([a-f0-9]{{24}})/(full|thumb)")
+_BLOB_KEY = re.compile(rf"{BLOB_FOLDER}/([a-f0-9]{{24}})/([a-f0-9]{{24}})/(full|thumb|auto)")
+_CSV_KEY = re.compile(rf"{BLOB_FOLDER}/([a-f0-9]{{24}})/([a-f0-9]{{24}})/csv")
 # From here on a float's text has an exponent or no fraction, and PostgreSQL would give it back as an integer.
 _LARGE = 1e15
 _encoder = msgspec.json.Encoder(order="sorted")
@@ -172,13 +173,19 @@ def kind_of(documents: Documents) -> SampleKind:
     return SampleKind.IMAGE if documents.video_frame is None else SampleKind.VIDEO_FRAME
 
 
-def shown_metadata(stored: JsonText) -> dict[str, Any]:
+def shown_metadata(stored: JsonText | None, measured: JsonText | None = None) -> dict[str, Any]:
     """The part of the stored metadata that clients accept: twelve keys, each within its bounds.
 
     Anything else stays stored: other keys, grayscale values with one channel, a mean outside 0..1.
+
+    Args:
+        stored: What a client sent.
+        measured: What the server found, for keys that no client sent.
     """
+    given = {} if stored is None else _decoder.decode(stored)
+    found = {} if measured is None else _decoder.decode(measured)
     shown = {}
-    for key, raw in _decoder.decode(stored).items():
+    for key, raw in {**found, **given}.items():
         decoder = _SHOWN.get(key)
         if decoder is None:
             continue
@@ -208,6 +215,12 @@ def parse_blob_key(key: str) -> tuple[DatasetId, SampleId, Rendition] | None:
     return DatasetId(dataset_id), SampleId(sample_id), Rendition(rendition)
 
 
-def whole_ms(at: datetime) -> datetime:
-    """The time without the part below a millisecond, which no API shows."""
-    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+def csv_key(dataset_id: DatasetId, embedding_id: EmbeddingId) -> str:
+    """Where the CSV of an embedding lies."""
+    return f"{dataset_folder(dataset_id)}/{embedding_id}/csv"
+
+
+def parse_csv_key(key: str) -> tuple[DatasetId, EmbeddingId] | None:
+    """What a key names; None when it is not the key of an embedding's CSV."""
+    match = _CSV_KEY.fullmatch(key)
+    return None if match is None else (DatasetId(match[1]), EmbeddingId(match[2]))

@@ -1,0 +1,115 @@
+"""Looks into the full image of a sample and keeps what it finds. Safe to repeat."""
+
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from quadrat.db.engine import Database
+from quadrat.imaging.pool import DecoderPool
+from quadrat.imaging.types import Picture, UndecodableError
+from quadrat.samples.rules.common import this_moment
+from quadrat.samples.rules.samples import blob_key, encode_document
+from quadrat.samples.store import images as store
+from quadrat.samples.types import DatasetId, Facts, Rendition, SampleId, StoredImage
+from quadrat.storage.blobs import BlobStore
+from quadrat.storage.references import References, is_bucket, path_of
+
+_THUMBNAIL_TYPE = "image/webp"
+
+
+class ImageReader:
+    """Reads images one after the other or several at a time; nothing is kept between two of them.
+
+    Args:
+        db: Where samples are.
+        blobs: Where their bytes are.
+        references: Reads those that were imported without a copy.
+        decoders: Decode them.
+    """
+
+    def __init__(self, db: Database, blobs: BlobStore, references: References, decoders: DecoderPool) -> None:
+        self._db = db
+        self._blobs = blobs
+        self._references = references
+        self._decoders = decoders
+
+    async def read(self, dataset_id: DatasetId, sample_id: SampleId, etag: str, location: str | None) -> str | None:
+        """Look into one image and keep what is found.
+
+        Args:
+            dataset_id: Of the sample.
+            sample_id: Whose image.
+            etag: Of the bytes as the database knows them: what is found in other bytes is thrown away.
+            location: Where the bytes lie when they are not in the store.
+
+        Returns:
+            Why it shows no picture; None when all is well.
+
+        Raises:
+            QuadratError: unavailable.
+        """
+        try:
+            async with self._file_of(dataset_id, sample_id, location) as path:
+                size_bytes = path.stat().st_size
+                picture = await self._decoders.read(path)
+        except UndecodableError as error:
+            await self._keep(dataset_id, sample_id, Facts(etag, problem=str(error)), None)
+            return str(error)
+        key = blob_key(dataset_id, sample_id, Rendition.MADE_THUMBNAIL)
+        stored, _ = await self._blobs.put(key, picture.thumbnail)
+        thumbnail = StoredImage(stored.size_bytes, stored.etag, _THUMBNAIL_TYPE, this_moment())
+        await self._keep(dataset_id, sample_id, _facts(etag, size_bytes, picture), thumbnail)
+        return None
+
+    async def _keep(
+        self, dataset_id: DatasetId, sample_id: SampleId, found: Facts, thumbnail: StoredImage | None
+    ) -> None:
+        async with self._db.begin() as tx:
+            await store.set_facts(tx, dataset_id, sample_id, found, thumbnail, this_moment())
+
+    @asynccontextmanager
+    async def _file_of(self, dataset_id: DatasetId, sample_id: SampleId, location: str | None) -> AsyncIterator[Path]:
+        key = blob_key(dataset_id, sample_id, Rendition.FULL)
+        root = self._blobs.local_root
+        path = root / key if root is not None and location is None else None
+        if location is not None and not is_bucket(location):
+            path = path_of(location)
+        if path is not None:
+            # Replaced in one step when new bytes come; what is open stays as it was.
+            yield path
+            return
+        with tempfile.TemporaryDirectory(prefix="quadrat-image-") as folder:
+            copy = Path(folder) / "image"
+            if location is None:
+                await self._blobs.fetch_to(key, copy)
+            else:
+                await self._references.fetch_to(location, copy)
+            yield copy
+
+
+def _facts(etag: str, size_bytes: int, picture: Picture) -> Facts:
+    numbers = picture.measures
+    metadata = {
+        "sizeInBytes": size_bytes,
+        "shape": list(numbers.shape),
+        "mean": list(numbers.mean),
+        "std": list(numbers.std),
+        "sumOfValues": list(numbers.sum_of_values),
+        "sumOfSquares": list(numbers.sum_of_squares),
+        "snr": numbers.snr,
+        "sharpness": numbers.sharpness,
+        "luminance": numbers.luminance,
+        "uniformRowRatio": numbers.uniform_row_ratio,
+    }
+    return Facts(
+        etag=etag,
+        sha256=picture.sha256,
+        perceptual_hash=picture.perceptual_hash,
+        size_px=(picture.width_px, picture.height_px),
+        format=picture.format,
+        bit_depth=picture.bit_depth,
+        channels=picture.channels,
+        metadata=encode_document(metadata, "metadata"),
+        exif=encode_document(picture.exif, "exif"),
+    )

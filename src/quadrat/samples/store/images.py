@@ -1,0 +1,236 @@
+"""All SQL of images: bytes that came, and what was found in them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Text, and_, case, cast, delete, func, literal, null, select, update
+from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from quadrat.identity.tables import user
+from quadrat.identity.types import ProjectId, UserId
+from quadrat.samples.store.datasets import later, lock_dataset
+from quadrat.samples.tables import dataset, fact, image, reference, sample, unread
+from quadrat.samples.types import (
+    ByteCounts,
+    ByteState,
+    DatasetId,
+    Facts,
+    JsonText,
+    Rendition,
+    SampleBytes,
+    SampleId,
+    StoredImage,
+)
+
+
+async def find_image(tx: AsyncConnection, id_: SampleId, rendition: Rendition) -> StoredImage | None:
+    """What is known of stored bytes; None when none have come."""
+    query = select(image.c.size_bytes, image.c.etag, image.c.media_type, image.c.uploaded_at).where(
+        image.c.sample_id == id_, image.c.rendition == rendition
+    )
+    row = (await tx.execute(query)).one_or_none()
+    return None if row is None else StoredImage(*row)
+
+
+async def has_sample(tx: AsyncConnection, dataset_id: DatasetId, id_: SampleId) -> bool:
+    """Whether the sample exists, whoever asks."""
+    query = select(literal(1)).where(sample.c.dataset_id == dataset_id, sample.c.id == id_)
+    return (await tx.execute(query)).one_or_none() is not None
+
+
+async def set_image(
+    tx: AsyncConnection, dataset_id: DatasetId, id_: SampleId, rendition: Rendition, stored: StoredImage
+) -> bool:
+    """Note stored bytes and keep the dataset's total; False when the sample is gone."""
+    # The dataset first, as everyone else: two images of one sample may arrive at the same time.
+    if await lock_dataset(tx, dataset_id) is None or not await has_sample(tx, dataset_id, id_):
+        return False
+    before = await find_image(tx, id_, rendition)
+    await _upsert_image(tx, id_, rendition, stored)
+    grown = stored.size_bytes - (0 if before is None else before.size_bytes)
+    full = case((literal(rendition) == Rendition.FULL.value, grown), else_=0)
+    await tx.execute(
+        update(dataset)
+        .where(dataset.c.id == dataset_id)
+        .values(
+            size_bytes=dataset.c.size_bytes + full,
+            last_modified_at=later(dataset, stored.uploaded_at),
+        )
+    )
+    return True
+
+
+async def _upsert_image(tx: AsyncConnection, id_: SampleId, rendition: Rendition, stored: StoredImage) -> None:
+    values = {
+        "size_bytes": stored.size_bytes,
+        "etag": stored.etag,
+        "media_type": stored.media_type,
+        "uploaded_at": stored.uploaded_at,
+    }
+    upsert = insert(image).values(sample_id=id_, rendition=rendition, **values)
+    await tx.execute(upsert.on_conflict_do_update(index_elements=[image.c.sample_id, image.c.rendition], set_=values))
+
+
+async def mark_unread(tx: AsyncConnection, dataset_id: DatasetId, id_: SampleId, at: datetime) -> None:
+    """Have the full image of a sample looked into; a thumbnail of what was there before goes."""
+    upsert = insert(unread).values(sample_id=id_, dataset_id=dataset_id, at=at)
+    await tx.execute(upsert.on_conflict_do_update(index_elements=[unread.c.sample_id], set_={"at": at}))
+    old = image.c.rendition == Rendition.MADE_THUMBNAIL
+    await tx.execute(delete(image).where(image.c.sample_id == id_, old))
+
+
+async def list_unread(tx: AsyncConnection, dataset_id: DatasetId, limit: int) -> list[tuple[SampleId, str, str | None]]:
+    """Samples that wait to be looked into, oldest first, with the entity tag of what is there and its reference."""
+    query = (
+        select(unread.c.sample_id, image.c.etag, reference.c.location)
+        .join(image, and_(image.c.sample_id == unread.c.sample_id, image.c.rendition == Rendition.FULL.value))
+        .outerjoin(reference, reference.c.sample_id == unread.c.sample_id)
+        .where(unread.c.dataset_id == dataset_id)
+        .order_by(unread.c.at, unread.c.sample_id)
+        .limit(limit)
+    )
+    return [(SampleId(row[0]), row[1], row[2]) for row in await tx.execute(query)]
+
+
+async def count_unread(tx: AsyncConnection, dataset_id: DatasetId) -> int:
+    """How many samples wait to be looked into."""
+    return (
+        await tx.execute(select(func.count()).select_from(unread).where(unread.c.dataset_id == dataset_id))
+    ).scalar_one()
+
+
+async def find_full(tx: AsyncConnection, id_: SampleId) -> tuple[str, str | None] | None:
+    """Entity tag and reference of a sample's full image; None while its bytes are missing."""
+    query = (
+        select(image.c.etag, reference.c.location)
+        .outerjoin(reference, reference.c.sample_id == image.c.sample_id)
+        .where(image.c.sample_id == id_, image.c.rendition == Rendition.FULL.value)
+    )
+    row = (await tx.execute(query)).one_or_none()
+    return None if row is None else (row[0], row[1])
+
+
+async def find_reference(tx: AsyncConnection, dataset_id: DatasetId, id_: SampleId) -> str | None:
+    """Where the image of a sample lies that was imported without a copy."""
+    query = (
+        select(reference.c.location)
+        .join(sample, sample.c.id == reference.c.sample_id)
+        .where(sample.c.dataset_id == dataset_id, reference.c.sample_id == id_)
+    )
+    return (await tx.execute(query)).scalar_one_or_none()
+
+
+async def set_facts(
+    tx: AsyncConnection,
+    dataset_id: DatasetId,
+    id_: SampleId,
+    found: Facts,
+    thumbnail: StoredImage | None,
+    at: datetime,
+) -> bool:
+    """Keep what was found; False when other bytes have come meanwhile, or the sample is gone."""
+    full = select(image.c.etag).where(image.c.sample_id == id_, image.c.rendition == Rendition.FULL.value)
+    if (await tx.execute(full.with_for_update())).scalar_one_or_none() != found.etag:
+        return False
+    width, height = found.size_px or (None, None)
+    values: dict[str, Any] = {
+        "etag": found.etag,
+        "problem": found.problem,
+        "sha256": None if found.sha256 is None else bytes.fromhex(found.sha256),
+        "perceptual_hash": found.perceptual_hash,
+        "width_px": width,
+        "height_px": height,
+        "format": found.format,
+        "bit_depth": found.bit_depth,
+        "channels": found.channels,
+        "metadata_": _json(found.metadata),
+        "exif": _json(found.exif),
+        "made_at": at,
+    }
+    upsert = insert(fact).values(sample_id=id_, dataset_id=dataset_id, **values)
+    await tx.execute(upsert.on_conflict_do_update(index_elements=[fact.c.sample_id], set_=values))
+    await tx.execute(delete(unread).where(unread.c.sample_id == id_))
+    if thumbnail is not None:
+        await _upsert_image(tx, id_, Rendition.MADE_THUMBNAIL, thumbnail)
+    return True
+
+
+def _json(text: JsonText | None) -> Any:
+    return null() if text is None else cast(literal(text, Text), JSONB)
+
+
+async def list_bytes(
+    tx: AsyncConnection, dataset_id: DatasetId, state: ByteState | None, page: tuple[int | None, int]
+) -> list[SampleBytes]:
+    """Samples in the order of their index with the state of their bytes; of one state, or of all."""
+    query = _with_bytes(
+        select(sample.c.id, sample.c.file_name, _STATE, fact.c.etag == image.c.etag, image.c.size_bytes, fact.c.problem)
+    ).where(sample.c.dataset_id == dataset_id)
+    if state is not None:
+        query = query.where(state.value == _STATE)
+    limit, offset = page
+    query = query.order_by(sample.c.index).limit(limit).offset(offset)
+    return [
+        SampleBytes(SampleId(row[0]), row[1], ByteState(row[2]), bool(row[3]), row[4], row[5])
+        for row in await tx.execute(query)
+    ]
+
+
+async def count_bytes(tx: AsyncConnection, dataset_id: DatasetId) -> ByteCounts:
+    """How many samples of a dataset are in which state."""
+    query = _with_bytes(select(_STATE, func.count())).where(sample.c.dataset_id == dataset_id).group_by(_STATE)
+    counts = dict((await tx.execute(query)).all())
+    return ByteCounts(
+        missing=counts.get(ByteState.MISSING.value, 0),
+        stored=counts.get(ByteState.STORED.value, 0),
+        undecodable=counts.get(ByteState.UNDECODABLE.value, 0),
+        waiting=await count_unread(tx, dataset_id),
+    )
+
+
+_STATE: ColumnElement[str] = case(
+    (image.c.sample_id.is_(None), literal(ByteState.MISSING.value)),
+    (and_(fact.c.problem.is_not(None), fact.c.etag == image.c.etag), literal(ByteState.UNDECODABLE.value)),
+    else_=literal(ByteState.STORED.value),
+)
+
+
+def _with_bytes(query: Any) -> Any:
+    full = and_(image.c.sample_id == sample.c.id, image.c.rendition == Rendition.FULL.value)
+    return query.select_from(sample.outerjoin(image, full).outerjoin(fact, fact.c.sample_id == sample.c.id))
+
+
+async def list_missing(tx: AsyncConnection, dataset_id: DatasetId) -> Sequence[SampleId]:
+    """Samples of a dataset whose bytes are not known to have come."""
+    query = _with_bytes(select(sample.c.id)).where(sample.c.dataset_id == dataset_id, image.c.sample_id.is_(None))
+    return [SampleId(row[0]) for row in await tx.execute(query)]
+
+
+async def find_unmade(tx: AsyncConnection, dataset_id: DatasetId, id_: SampleId) -> tuple[str, str | None] | None:
+    """Entity tag and reference of a sample's image when a thumbnail could be made of it and is not there."""
+    shown = select(literal(1)).where(image.c.sample_id == id_, image.c.rendition != Rendition.FULL.value)
+    if (await tx.execute(shown.limit(1))).one_or_none() is not None:
+        return None
+    hopeless = select(literal(1)).where(fact.c.sample_id == id_, fact.c.problem.is_not(None))
+    found = await find_full(tx, id_) if await has_sample(tx, dataset_id, id_) else None
+    if found is None or (await tx.execute(hopeless.where(fact.c.etag == found[0]))).one_or_none() is not None:
+        return None
+    return found
+
+
+async def forget_reference(tx: AsyncConnection, id_: SampleId) -> None:
+    """The image of the sample lies in the store from now on."""
+    await tx.execute(delete(reference).where(reference.c.sample_id == id_))
+
+
+async def owner_of(tx: AsyncConnection, dataset_id: DatasetId) -> tuple[UserId, ProjectId] | None:
+    """Owner and project of a dataset, for the jobs that belong to it."""
+    query = (
+        select(user.c.id, dataset.c.project_id)
+        .join(user, user.c.uuid == dataset.c.owner_uuid)
+        .where(dataset.c.id == dataset_id)
+    )
+    row = (await tx.execute(query)).one_or_none()
+    return None if row is None else (UserId(row[0]), ProjectId(row[1]))

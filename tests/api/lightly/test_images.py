@@ -1,0 +1,156 @@
+"""What the server finds in images: numbers, thumbnails, hashes, and what is none."""
+
+import asyncio
+import hashlib
+import io
+from typing import Any
+
+import pytest
+from PIL import Image
+from sqlalchemy import select
+
+from quadrat.samples.tables import fact
+from support.gallery import Gallery, picture
+
+pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("lightly_jobs")]
+
+
+async def sample_with(gallery: Gallery, content: bytes, **body: Any) -> tuple[str, str]:
+    """A new dataset with a sample of these bytes, looked into."""
+    dataset = await gallery.make_dataset()
+    sample = await gallery.make(f"/datasets/{dataset}/samples", fileName="a b/ü.png", **body)
+    await gallery.upload(dataset, sample, content)
+    await gallery.until_read(dataset)
+    return dataset, sample
+
+
+async def thumbnail(gallery: Gallery, dataset: str, sample: str) -> Image.Image:
+    url = await gallery.get(f"/datasets/{dataset}/samples/{sample}/readurl", type="thumbnail")
+    answer = await gallery.store.get(url)
+    assert answer.headers["content-type"] == "image/webp"
+    return Image.open(io.BytesIO(answer.content))
+
+
+async def test_numbers_and_exif_of_an_image_are_filled_in(working_gallery: Gallery):
+    exif = Image.Exif()
+    exif[0x010F] = "Maker"
+    exif[0x0131] = "Soft\0\0"
+    content = picture((64, 48), exif=exif)
+    dataset, sample = await sample_with(working_gallery, content)
+    found = await working_gallery.get(f"/datasets/{dataset}/samples/{sample}")
+    meta = found["metaData"]
+    assert set(meta) == {
+        "sizeInBytes", "shape", "mean", "std", "sumOfValues", "sumOfSquares", "snr", "sharpness", "luminance",
+        "uniformRowRatio",
+    }  # fmt: skip
+    assert (meta["sizeInBytes"], meta["shape"]) == (len(content), [48, 64, 3])
+    assert found["exif"]["Make"] == "Maker"
+    assert found["exif"]["Software"].startswith("Soft")
+    assert "\0" not in found["exif"]["Software"]
+    listed = (await working_gallery.get(f"/datasets/{dataset}/samples"))[0]
+    assert listed == found
+
+
+async def test_what_a_client_sent_is_never_overwritten(working_gallery: Gallery):
+    given = {"sharpness": 1.25, "mean": [0.1, 0.2, 0.3]}
+    dataset, sample = await sample_with(working_gallery, picture(), metaData=given, exif={"Make": "mine"})
+    found = await working_gallery.get(f"/datasets/{dataset}/samples/{sample}")
+    assert {key: found["metaData"][key] for key in given} == given
+    assert found["metaData"]["shape"] == [48, 64, 3]
+    assert found["exif"] == {"Make": "mine"}
+    await working_gallery.upload(dataset, sample, picture((80, 60)))
+    await working_gallery.until_read(dataset)
+    again = await working_gallery.get(f"/datasets/{dataset}/samples/{sample}")
+    assert {key: again["metaData"][key] for key in given} == given
+    assert again["metaData"]["shape"] == [60, 80, 3]
+
+
+async def test_facts_beyond_the_wire_are_kept(working_gallery: Gallery):
+    content = picture()
+    _, sample = await sample_with(working_gallery, content)
+    async with working_gallery.house.db.begin() as tx:
+        query = select(
+            fact.c.sha256, fact.c.width_px, fact.c.height_px, fact.c.format, fact.c.bit_depth, fact.c.perceptual_hash
+        ).where(fact.c.sample_id == sample)
+        sha256, *others, hash_ = (await tx.execute(query)).one()
+    assert sha256 == hashlib.sha256(content).digest()
+    assert others == [64, 48, "PNG", 8]
+    assert hash_ is not None
+
+
+async def test_thumbnail_is_made_unless_the_client_sent_one(working_gallery: Gallery):
+    dataset, sample = await sample_with(working_gallery, picture((300, 200)))
+    assert (await thumbnail(working_gallery, dataset, sample)).size == (128, 85)
+    theirs = io.BytesIO()
+    Image.new("RGB", (10, 10), "red").save(theirs, "WEBP")
+    await working_gallery.upload(dataset, sample, picture((300, 200)), thumbnail=theirs.getvalue())
+    assert (await thumbnail(working_gallery, dataset, sample)).size == (10, 10)
+
+
+async def test_thumbnail_follows_new_bytes(working_gallery: Gallery):
+    dataset, sample = await sample_with(working_gallery, picture((300, 200)))
+    await working_gallery.upload(dataset, sample, picture((200, 300)))
+    assert (await thumbnail(working_gallery, dataset, sample)).size == (85, 128)
+
+
+async def test_thumbnail_asked_for_before_any_job_is_made_at_once_and_only_once(gallery: Gallery):
+    """No worker runs here."""
+    dataset = await gallery.make_dataset()
+    (sample,) = await gallery.make_samples(dataset, 1)
+    await gallery.upload(dataset, sample, picture((300, 200)))
+    sizes = await asyncio.gather(*(thumbnail(gallery, dataset, sample) for _ in range(5)))
+    assert {image.size for image in sizes} == {(128, 85)}
+    assert (await gallery.get(f"/datasets/{dataset}/uploads"))[0]["isMeasured"]
+
+
+@pytest.mark.parametrize("content", [b"", b"no image", picture()[:200]])
+async def test_undecodable_image_is_shown_as_such_and_stays_readable(content: bytes, working_gallery: Gallery):
+    dataset, sample = await sample_with(working_gallery, content)
+    (found,) = await working_gallery.get(f"/datasets/{dataset}/uploads", state="undecodable")
+    assert found["sampleId"] == sample
+    assert found["problem"]
+    answer = await working_gallery.client.get(
+        f"/datasets/{dataset}/samples/{sample}/readurl", params={"type": "thumbnail"}
+    )
+    assert (answer.status_code, answer.json()["code"]) == (404, "SAMPLE_THUMBNAME_UNKNOWN")
+    url = await working_gallery.get(f"/datasets/{dataset}/samples/{sample}/readurl")
+    assert (await working_gallery.store.get(url)).content == content
+    await working_gallery.upload(dataset, sample, picture())
+    assert await working_gallery.until_read(dataset) == {"missing": 0, "stored": 1, "undecodable": 0, "waiting": 0}
+
+
+async def test_many_images_are_read_in_few_jobs(working_gallery: Gallery):
+    dataset = await working_gallery.make_dataset()
+    samples = await working_gallery.make_samples(dataset, 30)
+    content = picture()
+    await asyncio.gather(*(working_gallery.upload(dataset, sample, content) for sample in samples))
+    assert await working_gallery.until_read(dataset) == {"missing": 0, "stored": 30, "undecodable": 0, "waiting": 0}
+    pairs = await working_gallery.get(f"/datasets/{dataset}/duplicates", by="bytes")
+    assert [pair["sampleId"] for pair in pairs] == samples[1:]
+    assert {pair["duplicateOf"] for pair in pairs} == {samples[0]}
+
+
+async def test_pictures_that_look_alike_are_found(working_gallery: Gallery):
+    dataset = await working_gallery.make_dataset()
+    first, second, _other = await working_gallery.make_samples(dataset, 3)
+    scene = Image.radial_gradient("L").resize((400, 300)).convert("RGB")
+    scene.paste("red", (20, 30, 150, 200))
+    for sample, image, kind in ((first, scene, "PNG"), (second, scene.resize((200, 150)), "JPEG")):
+        encoded = io.BytesIO()
+        image.save(encoded, kind)
+        await working_gallery.upload(dataset, sample, encoded.getvalue())
+    await working_gallery.upload(dataset, _other, picture())
+    await working_gallery.until_read(dataset)
+    path = f"/datasets/{dataset}/duplicates"
+    (pair,) = await working_gallery.get(path, by="look", maxDistance=3)
+    assert (pair["sampleId"], pair["duplicateOf"]) == (second, first)
+    assert await working_gallery.get(path, by="bytes") == []
+    assert (await working_gallery.client.get(path, params={"by": "look", "maxDistance": 9})).status_code == 400
+
+
+async def test_image_of_a_dataset_that_went_meanwhile_leaves_nothing_behind(working_gallery: Gallery):
+    dataset = await working_gallery.make_dataset()
+    (sample,) = await working_gallery.make_samples(dataset, 1)
+    urls = await working_gallery.get(f"/datasets/{dataset}/samples/{sample}/writeurls")
+    assert (await working_gallery.client.delete(f"/datasets/{dataset}")).status_code == 200
+    assert (await working_gallery.store.put(urls["full"], content=picture())).status_code == 404
