@@ -34,6 +34,7 @@ from quadrat.samples.guard import SampleBlobGuard
 from quadrat.samples.reader import ImageReader
 from quadrat.samples.thumbnails import Thumbnails
 from quadrat.serving.engine import ServingEngine
+from quadrat.serving.launch import Launcher
 from quadrat.settings import Settings
 from quadrat.storage.blobs import BlobStore
 from quadrat.storage.references import References
@@ -94,7 +95,8 @@ async def _open(
     cleanup.push_async_callback(decoders.close)
     runner = open_runner(settings)
     cleanup.push_async_callback(runner.close)
-    engine = ServingEngine(db, listener, blobs, runner, instance_start_timeout_s=settings.instance_start_timeout_s)
+    launcher = Launcher(runner, blobs, keys.sealer, settings.instance_start_timeout_s)
+    engine = ServingEngine(db, listener, launcher)
     hub.attach(listener)
     columns = ColumnCache(db, settings.data_dir.resolve() / "columns", settings.object_memory_bytes)
     listener.subscribe(CHANNEL, columns.on_change)

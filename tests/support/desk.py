@@ -43,10 +43,14 @@ class Desk:
     async def serve(self, serving: ServingHouse, source: str, *, plain: bool = True) -> str:
         """Address of a version that is available."""
         at = await self.make_version(plain=plain)
+        await self.deploy(serving, at, source)
+        return at
+
+    async def deploy(self, serving: ServingHouse, at: str, source: str) -> None:
+        """Bring a version up."""
         uploaded = await self.client.put(f"{at}/upload", files={"file": ("package.zip", pack(source))})
         assert uploaded.status_code == 200, uploaded.text
         assert await self.built(serving, at) == "available"
-        return at
 
     async def built(self, serving: ServingHouse, at: str) -> str:
         """The status in which the build ends."""

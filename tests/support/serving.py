@@ -13,6 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from quadrat.base.sealing import Sealer
 from quadrat.db.engine import Database
 from quadrat.db.notify import Listener
 from quadrat.identity.authenticator import Authenticator
@@ -26,6 +27,7 @@ from quadrat.serving.actions.access import ModelPath, VersionPath
 from quadrat.serving.actions.models import NewModel
 from quadrat.serving.batch import BatchTiming
 from quadrat.serving.engine import EngineTiming, ServingEngine
+from quadrat.serving.launch import Launcher
 from quadrat.serving.pool import PoolTiming
 from quadrat.serving.signals import REQUESTS, VERSIONS
 from quadrat.serving.tables import log
@@ -42,6 +44,7 @@ from quadrat.serving.types import (
     VersionSettings,
 )
 from quadrat.storage.blobs import BlobStore
+from support.house import SEALER
 from support.people import make_caller, make_project, unique
 
 TIMING = EngineTiming(
@@ -76,6 +79,7 @@ class WorkerResources:
     blobs: BlobStore
     runner: Runner
     instance_start_timeout_s: float = 20.0
+    sealer: Sealer = SEALER
 
 
 @dataclass
@@ -247,7 +251,7 @@ class Engine:
 async def run_engine(house: ServingHouse, timing: EngineTiming = TIMING) -> AsyncIterator[Engine]:
     listener = Listener(house.db.dsn)
     authenticator = Authenticator(house.db, listener)
-    engine = ServingEngine(house.db, listener, house.blobs, house.runner, instance_start_timeout_s=20, timing=timing)
+    engine = ServingEngine(house.db, listener, Launcher(house.runner, house.blobs, SEALER, 20), timing=timing)
     await listener.start()
     await engine.start()
     try:

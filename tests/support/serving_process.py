@@ -8,6 +8,8 @@ from quadrat.db.engine import Database
 from quadrat.db.notify import Listener
 from quadrat.runner.local import LocalRunner
 from quadrat.serving.engine import ServingEngine
+from quadrat.serving.launch import Launcher
+from support.house import SEALER
 from support.serving import TIMING, open_blobs, run_worker
 
 
@@ -17,7 +19,7 @@ async def main(part: str, url: str, root: str, runner_dir: str) -> None:
     if part == "worker":
         await run_worker(db, blobs, runner, asyncio.Event())
     listener = Listener(db.dsn)
-    engine = ServingEngine(db, listener, blobs, runner, timing=TIMING)
+    engine = ServingEngine(db, listener, Launcher(runner, blobs, SEALER), timing=TIMING)
     await listener.start()
     await engine.start()
     await asyncio.Event().wait()

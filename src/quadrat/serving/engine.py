@@ -14,9 +14,10 @@ from quadrat.db.notify import Listener
 from quadrat.errors import QuadratError
 from quadrat.identity.actions.access import require
 from quadrat.identity.types import Access, Caller, ObjectType, Target
-from quadrat.runner.base import Instance, InstanceLostError, Reply, RequestTimeoutError, Runner
+from quadrat.runner.base import Instance, InstanceLostError, Reply, RequestTimeoutError
 from quadrat.serving.actions.access import VersionPath, no_version
 from quadrat.serving.batch import BatchDispatcher, BatchTiming
+from quadrat.serving.budget import Budget
 from quadrat.serving.directory import Directory
 from quadrat.serving.files import SPILL_BYTES, Files
 from quadrat.serving.launch import Launcher
@@ -29,7 +30,6 @@ from quadrat.serving.rules.versions import is_available, refuse_unless_available
 from quadrat.serving.signals import REQUESTS, VERSIONS
 from quadrat.serving.store import deployments as store
 from quadrat.serving.types import Answer, ClaimedRequest, Deployment, VersionId
-from quadrat.storage.blobs import BlobStore
 
 _log = structlog.get_logger(__name__)
 _RETRY_S = 1.0
@@ -58,30 +58,22 @@ class ServingEngine:
     Args:
         db: The database.
         listener: Hears of changed versions and new requests; not started yet.
-        blobs: Where packages are stored.
-        runner: Where instances run; closed by its owner.
-        instance_start_timeout_s: Longest time for a model to load.
+        launcher: Starts instances; its runner is closed by its owner.
         timing: See `EngineTiming`.
     """
 
     def __init__(
-        self,
-        db: Database,
-        listener: Listener,
-        blobs: BlobStore,
-        runner: Runner,
-        *,
-        instance_start_timeout_s: float = 300.0,
-        timing: EngineTiming | None = None,
+        self, db: Database, listener: Listener, launcher: Launcher, *, timing: EngineTiming | None = None
     ) -> None:
         self._db = db
         self._timing = timing or EngineTiming()
-        self._launcher = Launcher(runner, blobs, instance_start_timeout_s)
+        self._launcher = launcher
         self.logbook = LogBook(db)
         self.observers = Observers()
         self.meter = Meter(db)
+        self._budget = Budget(db)
         self.meter.observe(self.observers)
-        self.files = Files(db, blobs, runner)
+        self.files = Files(db, launcher.blobs, launcher.runner)
         # Large data is brought only for as many batch requests as this: each takes up to 100 MiB.
         self._large = asyncio.Semaphore(_LARGE_AT_A_TIME)
         self.directory = Directory(db, listener)
@@ -148,10 +140,14 @@ class ServingEngine:
             The request's id, and what the model said or why it said nothing.
 
         Raises:
-            QuadratError: wrong_state before the version is available; invalid when the data does not fit.
+            QuadratError: wrong_state before the version is available; invalid when the data does not fit;
+                limit_reached when an instance would have to be started and the organization's month is used up.
         """
         refuse_unless_available(deployment.status)
         check_input(deployment.input, data)
+        pool = self._pools.get(deployment.version_id)
+        if pool is None or not pool.instances:
+            await self._budget.check(deployment.project_id)
         request_id, queued_ns = new_uuid(), time.time_ns()
         compute_ns = 0
         try:
@@ -209,6 +205,7 @@ class ServingEngine:
     async def _start_instance(self, deployment: Deployment) -> Instance:
         assert deployment.package is not None  # noqa: S101 - it is available
         log = self.logbook.sink(deployment)
+        await self._budget.check(deployment.project_id)
         async with self._starts:
             prepared = await self._launcher.prepare(deployment.package, deployment.language, log)
             return await self._launcher.start(deployment, prepared, log)

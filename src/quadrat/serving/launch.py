@@ -4,7 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from quadrat.base.sealing import Sealer, SealError
+from quadrat.errors import ErrorKind, QuadratError
 from quadrat.runner.base import Instance, InstanceSpec, LogSink, Prepared, Revision, Runner
+from quadrat.serving.store.sealed import VARIABLE
 from quadrat.serving.types import Deployment, Package
 from quadrat.storage.blobs import BlobStore
 
@@ -18,12 +21,14 @@ class Launcher:
     Args:
         runner: Where instances run.
         blobs: Where packages are stored.
+        sealer: Opens secret variables.
         start_timeout_s: Longest time for a model to load.
     """
 
     runner: Runner
     blobs: BlobStore
-    start_timeout_s: float
+    sealer: Sealer
+    start_timeout_s: float = 300.0
 
     async def prepare(self, package: Package, language: str, log: LogSink) -> Prepared:
         """Unpack a package and build its environment; a no-op on a machine that has both.
@@ -43,16 +48,31 @@ class Launcher:
 
         Raises:
             BuildError: The model cannot be loaded.
+            QuadratError: unavailable, when a secret variable cannot be opened here.
         """
         spec = InstanceSpec(
             prepared=prepared,
             context=context_of(deployment, prepared),
-            environment=deployment.environment,
+            environment=self._environment(deployment),
             memory_limit_bytes=deployment.settings.memory_allocation_mb * _MIB,
             start_timeout_s=self.start_timeout_s,
             file_outputs=deployment.output.file_fields,
         )
         return await self.runner.start(spec, log)
+
+    def _environment(self, deployment: Deployment) -> dict[str, str]:
+        environment = {}
+        for variable in deployment.variables:
+            if variable.sealed is None:
+                environment[variable.name] = variable.value or ""
+                continue
+            try:
+                environment[variable.name] = self.sealer.open(variable.sealed, VARIABLE.context(variable.uuid))
+            except SealError as error:
+                raise QuadratError(
+                    ErrorKind.UNAVAILABLE, f"The secret variable {variable.name} cannot be opened on this server."
+                ) from error
+        return environment
 
 
 def context_of(deployment: Deployment, prepared: Prepared) -> dict[str, Any]:

@@ -421,7 +421,7 @@ def recipe_of(deployment: Deployment) -> object:
         None if package is None else package.key,
         deployment.language,
         deployment.settings.memory_allocation_mb,
-        deployment.environment,
+        deployment.variables,
     )
 
 

@@ -210,6 +210,30 @@ class _DirectRequestColumns(TypedColumns):
 direct_request = Table("direct_request", metadata, _DirectRequestColumns, schema=SCHEMA)
 
 
+class _VariableColumns(_Row):
+    project_id: Named[int] = Column(BigInteger, _to("identity.project"))
+    # None for a variable of the project, and of a model.
+    model_id: Named[int | None] = Column(BigInteger, _to(f"{SCHEMA}.model"), index=True)
+    version_id: Named[int | None] = Column(BigInteger, _to(f"{SCHEMA}.version"), index=True)
+    name: Named[str] = Column(Text)
+    value: Named[str | None] = Column(Text)
+    sealed_value: Named[bytes | None] = Column(LargeBinary)
+    secret: Named[bool] = Column(Boolean)
+
+
+variable = Table(
+    "variable",
+    metadata,
+    _VariableColumns,
+    UniqueConstraint(
+        "project_id", "model_id", "version_id", "name", name="uq_variable_once", postgresql_nulls_not_distinct=True
+    ),
+    CheckConstraint("version_id IS NULL OR model_id IS NOT NULL", name="level"),
+    CheckConstraint("secret = (sealed_value IS NOT NULL) AND secret = (value IS NULL)", name="secret"),
+    schema=SCHEMA,
+)
+
+
 class _LogSourceColumns(TypedColumns):
     id: Named[int] = Column(BigInteger, Identity(always=True), primary_key=True)
     # No foreign keys, here and below: a line may be written just after its version was deleted, and the others of its

@@ -9,6 +9,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.base.clock import now
+from quadrat.base.sealing import Sealer
 from quadrat.db.engine import Database
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.jobs.registry import DEFAULT_ATTEMPTS, Handler, JobCancelledError, JobContext
@@ -46,6 +47,11 @@ class ServingResources(Protocol):
     @property
     def instance_start_timeout_s(self) -> float:
         """Longest time for a model to load."""
+        ...
+
+    @property
+    def sealer(self) -> Sealer:
+        """Opens secret variables."""
         ...
 
 
@@ -99,7 +105,7 @@ async def _build(context: JobContext[ServingResources], asked: Build, logbook: L
 
 async def _build_and_try(context: JobContext[ServingResources], asked: Build, log: LogSink) -> None:
     resources = context.resources
-    launcher = Launcher(resources.runner, resources.blobs, resources.instance_start_timeout_s)
+    launcher = Launcher(resources.runner, resources.blobs, resources.sealer, resources.instance_start_timeout_s)
     await context.progress(10, "Building")
     prepared = await launcher.prepare(asked.package, asked.language, log)
     async with context.db.begin() as tx:

@@ -1,6 +1,5 @@
 """Models, versions and requests, as the rest of Quadrat passes them around."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -8,6 +7,7 @@ from typing import NewType
 from uuid import UUID
 
 from quadrat.identity.types import ProjectId
+from quadrat.serving.variable_types import Variable
 
 ModelId = NewType("ModelId", int)
 VersionId = NewType("VersionId", int)
@@ -196,7 +196,7 @@ class Deployment:
         changed_at: Of the version; the later of two readings counts.
         package: The upload that is served; None while there is none.
         language: For which the served package was built.
-        environment: Declared variables, merged over project, model and version.
+        variables: Declared for project, model and version; the secret ones sealed.
     """
 
     project_id: ProjectId
@@ -213,7 +213,7 @@ class Deployment:
     changed_at: datetime
     package: Package | None
     language: str
-    environment: Mapping[str, str] = field(default_factory=dict)
+    variables: tuple[Variable, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

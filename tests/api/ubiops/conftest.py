@@ -12,9 +12,10 @@ from quadrat.migrations.upgrade import upgrade
 from quadrat.runner.base import Runner
 from quadrat.runner.local import LocalRunner
 from quadrat.serving.engine import ServingEngine
+from quadrat.serving.launch import Launcher
 from quadrat.storage.blobs import BlobStore
 from support.desk import Desk, sit_down
-from support.house import House, open_house
+from support.house import SEALER, House, open_house
 from support.serving import ServingHouse, open_serving, run_engine
 
 
@@ -23,7 +24,7 @@ async def desk(house: House, db: Database, tmp_path: Path) -> Desk:
     """For what needs no model to run."""
     blobs = BlobStore.on_disk(tmp_path / "store", b"k" * 32)
     # Its listener is never started, so it remembers what it has seen: no test here asks for a direct request twice.
-    engine = ServingEngine(db, Listener(db.dsn), blobs, LocalRunner(tmp_path / "runner"))
+    engine = ServingEngine(db, Listener(db.dsn), Launcher(LocalRunner(tmp_path / "runner"), blobs, SEALER))
     house.state |= {"engine": engine, "blobs": blobs}
     return await sit_down(house)
 

@@ -22,6 +22,7 @@ from quadrat.api.ubiops.routes import (
     subscriptions,
     usage,
     user,
+    variables,
     versions,
 )
 from quadrat.api.wire import install_errors, serve_both_slashes
@@ -42,6 +43,7 @@ _ROUTERS = (
     usage.router,
     models.router,
     versions.router,
+    variables.router,
     requests.router,
     pipelines.router,
     connectors.router,

@@ -13,6 +13,7 @@ from quadrat.identity.types import Access, Caller, ObjectType, Project, Target
 ProjectRef = store.ProjectRef
 visible = store.visible
 caller_in_name_of = store.find_user_as_caller
+find_organization_id = store.find_organization_id
 
 
 def hash_token(secret: str) -> bytes:

@@ -129,6 +129,13 @@ async def find_access(tx: AsyncConnection, caller: Caller, ref: ProjectRef) -> A
     )
 
 
+async def find_organization_id(tx: AsyncConnection, project_id: ProjectId) -> OrganizationId | None:
+    """Whose project it is; None when it is gone."""
+    query = select(project.c.organization_id).where(project.c.id == project_id)
+    found = (await tx.execute(query)).scalar_one_or_none()
+    return None if found is None else OrganizationId(found)
+
+
 async def list_projects(tx: AsyncConnection, caller: Caller) -> Sequence[Project]:
     """Every project that the caller may know of, by name."""
     query = select_projects().where(project.c.id.in_(visible(caller))).order_by(project.c.name)

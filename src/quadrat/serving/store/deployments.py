@@ -1,6 +1,7 @@
 """Versions joined with all that an engine has to know of them."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, select
@@ -8,7 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.identity.tables import project
 from quadrat.identity.types import ProjectId
+from quadrat.serving.rules.variables import effective
 from quadrat.serving.store.models import signatures_of
+from quadrat.serving.store.variables import list_for
 from quadrat.serving.tables import model, package, version
 from quadrat.serving.types import (
     Build,
@@ -21,6 +24,7 @@ from quadrat.serving.types import (
     VersionSettings,
     VersionStatus,
 )
+from quadrat.serving.variable_types import Place
 
 
 async def find_deployment(
@@ -103,7 +107,12 @@ async def _to_deployments(tx: AsyncConnection, rows: Sequence[Sequence[Any]]) ->
     if not rows:
         return []
     fields = await signatures_of(tx, {row[2] for row in rows})
-    return [_to_deployment(row, *map(tuple, fields[row[2]])) for row in rows]
+    places = [Place(row[0], row[2], row[7]) for row in rows]
+    variables = await list_for(tx, places)
+    return [
+        replace(_to_deployment(row, *map(tuple, fields[row[2]])), variables=effective(variables[place]))
+        for row, place in zip(rows, places, strict=True)
+    ]
 
 
 def _to_deployment(row: Sequence[Any], taken: tuple[Any, ...], given: tuple[Any, ...]) -> Deployment:
