@@ -110,9 +110,7 @@ class _RecordingColumns(_Row):
     updated_at: Named[datetime] = Column(DateTime(timezone=True), server_default=func.now())
 
 
-recording = Table(
-    "recording", metadata, _RecordingColumns, UniqueConstraint("organization_id", "uuid"), schema=SCHEMA
-)
+recording = Table("recording", metadata, _RecordingColumns, UniqueConstraint("organization_id", "uuid"), schema=SCHEMA)
 
 
 class _ProjectRecordingColumns(TypedColumns):
@@ -149,9 +147,7 @@ class _EnrichmentColumns(_Row):
     name: Named[str] = Column(Text)
     from_event_name: Named[str] = Column(Text)
     to_event_name: Named[str] = Column(Text)
-    reference_uuid: Named[UUID | None] = Column(
-        Uuid, _to(f"{SCHEMA}.reference", key="uuid"), index=True
-    )
+    reference_uuid: Named[UUID | None] = Column(Uuid, _to(f"{SCHEMA}.reference", key="uuid"), index=True)
     updated_at: Named[datetime] = Column(DateTime(timezone=True), server_default=func.now())
 
 
@@ -210,9 +206,7 @@ class _FixationColumns(TypedColumns):
     updated_at: Named[datetime | None] = Column(DateTime(timezone=True))
 
 
-fixation = Table(
-    "fixation", metadata, _FixationColumns, Index(None, "mapping_id", "fixation_id"), schema=SCHEMA
-)
+fixation = Table("fixation", metadata, _FixationColumns, Index(None, "mapping_id", "fixation_id"), schema=SCHEMA)
 
 
 class _RecordingFixationColumns(TypedColumns):

@@ -82,6 +82,8 @@ _ANNOTATING = frozenset(
         "aois.update",
     }
 )
+# What editors may remove as well: in that field drawing an area and removing it again is one kind of work.
+_EDITORS_REMOVE = frozenset({"aois.delete", "gaze.delete"})
 # Held by those who manage a project only, and never by a service user.
 RESTRICTED_PERMISSIONS: frozenset[str] = frozenset(_ADMINISTRATION)
 
@@ -117,7 +119,7 @@ def _default_roles() -> dict[str, frozenset[str]]:
     roles = {
         PROJECT_VIEWER: viewer,
         PROJECT_ANNOTATOR: viewer | _ANNOTATING,
-        PROJECT_EDITOR: at_level(Level.EDITOR, project_wide),
+        PROJECT_EDITOR: at_level(Level.EDITOR, project_wide) | _EDITORS_REMOVE,
         PROJECT_ADMIN: ALL_PERMISSIONS,
         SERVICE_USER_PROJECT_ADMIN: project_wide,
     }

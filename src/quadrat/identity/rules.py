@@ -76,6 +76,14 @@ def held(caller: Caller, access: Access) -> frozenset[str]:
     return frozenset(permission for permission in ALL_PERMISSIONS if allows(caller, access, permission))
 
 
+def level_allows(caller: Caller, level: MemberLevel | None, permission: str) -> bool:
+    """Whether a member of an organization may do this with what belongs to the organization and to no project."""
+    if permission not in ALL_PERMISSIONS:
+        message = f"unknown permission {permission}"
+        raise ValueError(message)
+    return caller.is_platform_admin or (level is not None and permission in DEFAULT_ROLES[_LEVEL_ROLE[level]])
+
+
 def administers(caller: Caller, level: MemberLevel | None) -> bool:
     """Whether the caller may change an organization in which it is this."""
     return caller.is_platform_admin or level in ADMIN_LEVELS

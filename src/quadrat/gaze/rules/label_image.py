@@ -115,7 +115,9 @@ def draw(masks: Sequence[tuple[int, Inside]], n_areas: int) -> LabelImage:
         part[part_inside] = renamed[under]
         parents += found.tolist()
         areas += [area] * len(found)
-    narrow = np.uint8 if len(parents) <= 1 << 8 else np.uint16 if len(parents) <= 1 << 16 else np.int32
+    narrow: type[np.integer] = np.int32
+    if len(parents) <= 1 << 16:
+        narrow = np.uint8 if len(parents) <= 1 << 8 else np.uint16
     return LabelImage(
         size=Size(width, height),
         n_areas=n_areas,

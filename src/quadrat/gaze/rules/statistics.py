@@ -32,6 +32,7 @@ class Fixations:
         y: As x.
         detected: Whether it is on the plane.
         section: Number of the section that it lies in.
+        unplaced: Whether nobody has mapped it yet, where a person does.
     """
 
     ids: NDArray[np.int32]
@@ -41,6 +42,7 @@ class Fixations:
     y: NDArray[np.float64]
     detected: NDArray[np.bool_]
     section: NDArray[np.int32]
+    unplaced: NDArray[np.bool_]
 
     def __len__(self) -> int:
         """How many there are."""

@@ -1,0 +1,176 @@
+"""SQL of uploaded files and of the planes that are made of them."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from quadrat.gaze.tables import dead_blob, file, reference
+from quadrat.gaze.types import File, Reference, ReferenceKind, Size
+from quadrat.identity.types import OrganizationId
+
+
+def _select_files() -> Select[*tuple[Any, ...]]:
+    return select(
+        file.c.uuid,
+        file.c.organization_id,
+        file.c.name,
+        file.c.size_bytes,
+        file.c.offset_bytes,
+        file.c.parts,
+        file.c.media_type,
+        file.c.width,
+        file.c.height,
+        file.c.created_by,
+        file.c.created_at,
+    )
+
+
+def _to_file(row: Sequence[Any]) -> File:
+    return File(
+        uuid=row[0],
+        organization_id=OrganizationId(row[1]),
+        name=row[2],
+        size_bytes=row[3],
+        offset_bytes=row[4],
+        parts=row[5],
+        media_type=row[6],
+        size=None if row[7] is None else Size(row[7], row[8]),
+        created_by=row[9],
+        created_at=row[10],
+    )
+
+
+async def insert_file(tx: AsyncConnection, made: File) -> None:
+    """A file of which no byte has come yet, or that is complete."""
+    await tx.execute(
+        insert(file).values(
+            uuid=made.uuid,
+            organization_id=made.organization_id,
+            name=made.name,
+            size_bytes=made.size_bytes,
+            offset_bytes=made.offset_bytes,
+            parts=made.parts,
+            media_type=made.media_type,
+            width=None if made.size is None else made.size.width,
+            height=None if made.size is None else made.size.height,
+            created_by=made.created_by,
+            created_at=made.created_at,
+        )
+    )
+
+
+async def find_file(
+    tx: AsyncConnection, organization_id: OrganizationId, uuid: UUID, *, lock: bool = False
+) -> File | None:
+    """One of a workspace's files."""
+    query = _select_files().where(file.c.organization_id == organization_id, file.c.uuid == uuid)
+    row = (await tx.execute(query.with_for_update() if lock else query)).one_or_none()
+    return None if row is None else _to_file(row)
+
+
+async def advance_file(tx: AsyncConnection, uuid: UUID, before: tuple[int, int], after: tuple[int, int]) -> bool:
+    """Note bytes that have arrived; `before` and `after` are (offset, parts). False when another was faster."""
+    statement = (
+        update(file)
+        .where(file.c.uuid == uuid, file.c.offset_bytes == before[0], file.c.parts == before[1])
+        .values(offset_bytes=after[0], parts=after[1])
+        .returning(file.c.uuid)
+    )
+    return (await tx.execute(statement)).one_or_none() is not None
+
+
+async def describe_file(tx: AsyncConnection, uuid: UUID, media_type: str | None, size: Size | None) -> None:
+    """Note what the bytes turned out to be."""
+    values = {
+        "media_type": media_type,
+        "width": None if size is None else size.width,
+        "height": None if size is None else size.height,
+    }
+    await tx.execute(update(file).where(file.c.uuid == uuid).values(values))
+
+
+def select_references() -> Select[*tuple[Any, ...]]:
+    """Planes with the size of their pictures, for `to_reference`."""
+    return select(*REFERENCE_COLUMNS).outerjoin(file, file.c.uuid == reference.c.file_uuid)
+
+
+REFERENCE_COLUMNS: tuple[Any, ...] = (
+    reference.c.uuid,
+    reference.c.organization_id,
+    reference.c.kind,
+    reference.c.name,
+    reference.c.file_uuid,
+    file.c.width,
+    file.c.height,
+    reference.c.scanning_recording,
+    reference.c.markers,
+    reference.c.created_by,
+    reference.c.created_at,
+)
+
+
+def to_reference(row: Sequence[Any]) -> Reference:
+    """A row of `select_references`."""
+    return Reference(
+        uuid=row[0],
+        organization_id=OrganizationId(row[1]),
+        kind=ReferenceKind(row[2]),
+        name=row[3],
+        file_uuid=row[4],
+        size=None if row[5] is None else Size(row[5], row[6]),
+        scanning_recording=row[7],
+        markers=tuple(row[8]),
+        created_by=row[9],
+        created_at=row[10],
+    )
+
+
+async def insert_reference(tx: AsyncConnection, made: Reference) -> None:
+    """A new plane."""
+    await tx.execute(
+        insert(reference).values(
+            uuid=made.uuid,
+            organization_id=made.organization_id,
+            kind=made.kind,
+            name=made.name,
+            file_uuid=made.file_uuid,
+            scanning_recording=made.scanning_recording,
+            markers=list(made.markers),
+            created_by=made.created_by,
+            created_at=made.created_at,
+        )
+    )
+
+
+async def find_reference(
+    tx: AsyncConnection, organization_id: OrganizationId, uuid: UUID, kind: ReferenceKind
+) -> Reference | None:
+    """One of a workspace's planes of one kind."""
+    query = select_references().where(
+        reference.c.organization_id == organization_id, reference.c.uuid == uuid, reference.c.kind == kind
+    )
+    row = (await tx.execute(query)).one_or_none()
+    return None if row is None else to_reference(row)
+
+
+async def set_reference_file(tx: AsyncConnection, uuid: UUID, file_uuid: UUID) -> None:
+    """Give a plane its picture."""
+    await tx.execute(update(reference).where(reference.c.uuid == uuid).values(file_uuid=file_uuid))
+
+
+async def list_dead_blobs(tx: AsyncConnection) -> list[tuple[int, str]]:
+    """Folders of bytes whose rows are gone."""
+    return [(id_, prefix) for id_, prefix in await tx.execute(select(dead_blob.c.id, dead_blob.c.prefix))]
+
+
+async def insert_dead_blob(tx: AsyncConnection, prefix: str) -> None:
+    """Note a folder for the sweep."""
+    await tx.execute(insert(dead_blob).values(prefix=prefix))
+
+
+async def forget_dead_blobs(tx: AsyncConnection, ids: Collection[int]) -> None:
+    """They have been removed."""
+    await tx.execute(delete(dead_blob).where(dead_blob.c.id.in_(ids)))
