@@ -53,7 +53,7 @@ class _FileColumns(_Made):
     name: Named[str] = Column(Text)
     size_bytes: Named[int] = Column(BigInteger)
     offset_bytes: Named[int] = Column(BigInteger)
-    parts: Named[int] = Column(Integer)
+    parts: Named[list[str]] = Column(ARRAY(Text))
     media_type: Named[str | None] = Column(Text)
     width: Named[int | None] = Column(Integer)
     height: Named[int | None] = Column(Integer)

@@ -72,7 +72,7 @@ class File:
         name: As it was sent.
         size_bytes: The length that was announced.
         offset_bytes: How much has arrived.
-        parts: Number of parts that make it up.
+        parts: Keys of the parts that have come, until it is complete.
         media_type: Recognised from the bytes; None before the end, and for what is no picture.
         size: Of the picture, if it is one.
         created_by: Whose upload.
@@ -83,7 +83,7 @@ class File:
     name: str
     size_bytes: int
     offset_bytes: int
-    parts: int
+    parts: tuple[str, ...]
     media_type: str | None
     size: Size | None
     created_by: UUID | None

@@ -8,12 +8,14 @@ from uuid import UUID
 from sqlalchemy import Select, delete, func, insert, or_, select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from quadrat.db.notify import notify
 from quadrat.identity.types import ProjectId, UserId
 from quadrat.jobs.rules import ENDED
 from quadrat.jobs.tables import job, job_log
 from quadrat.jobs.types import Job, JobFilter, JobId, JobState, ResultFile
 
 TASK = "quadrat.run_job"
+ENDED_CHANNEL = "quadrat_job_ended"
 
 # Queue, task, priority, lock, queueing lock, arguments, not before.
 _DEFER = text(
@@ -227,7 +229,10 @@ async def change(tx: AsyncConnection, job_id: JobId, *, attempt: int | None = No
         statement = statement.values(finished_at=func.now() if values["state"] in ENDED else None)
     if attempt is not None:
         statement = statement.where(job.c.attempt == attempt, job.c.state == JobState.RUNNING)
-    return (await tx.execute(statement.returning(job.c.id))).one_or_none() is not None
+    changed = (await tx.execute(statement.returning(job.c.id))).one_or_none() is not None
+    if changed and values.get("state") in ENDED:
+        await notify(tx, ENDED_CHANNEL, str(job_id))
+    return changed
 
 
 async def is_cancel_requested(tx: AsyncConnection, job_id: JobId) -> bool:

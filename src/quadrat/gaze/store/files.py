@@ -35,7 +35,7 @@ def _to_file(row: Sequence[Any]) -> File:
         name=row[2],
         size_bytes=row[3],
         offset_bytes=row[4],
-        parts=row[5],
+        parts=tuple(row[5]),
         media_type=row[6],
         size=None if row[7] is None else Size(row[7], row[8]),
         created_by=row[9],
@@ -52,7 +52,7 @@ async def insert_file(tx: AsyncConnection, made: File) -> None:
             name=made.name,
             size_bytes=made.size_bytes,
             offset_bytes=made.offset_bytes,
-            parts=made.parts,
+            parts=list(made.parts),
             media_type=made.media_type,
             width=None if made.size is None else made.size.width,
             height=None if made.size is None else made.size.height,
@@ -71,25 +71,21 @@ async def find_file(
     return None if row is None else _to_file(row)
 
 
-async def advance_file(tx: AsyncConnection, uuid: UUID, before: tuple[int, int], after: tuple[int, int]) -> bool:
-    """Note bytes that have arrived; `before` and `after` are (offset, parts). False when another was faster."""
+async def advance_file(tx: AsyncConnection, before: File, after: File) -> bool:
+    """Note bytes that have arrived, and what they turned out to be; False when another was faster."""
     statement = (
         update(file)
-        .where(file.c.uuid == uuid, file.c.offset_bytes == before[0], file.c.parts == before[1])
-        .values(offset_bytes=after[0], parts=after[1])
+        .where(file.c.uuid == before.uuid, file.c.offset_bytes == before.offset_bytes)
+        .values(
+            offset_bytes=after.offset_bytes,
+            parts=[] if after.is_complete else list(after.parts),
+            media_type=after.media_type,
+            width=None if after.size is None else after.size.width,
+            height=None if after.size is None else after.size.height,
+        )
         .returning(file.c.uuid)
     )
     return (await tx.execute(statement)).one_or_none() is not None
-
-
-async def describe_file(tx: AsyncConnection, uuid: UUID, media_type: str | None, size: Size | None) -> None:
-    """Note what the bytes turned out to be."""
-    values = {
-        "media_type": media_type,
-        "width": None if size is None else size.width,
-        "height": None if size is None else size.height,
-    }
-    await tx.execute(update(file).where(file.c.uuid == uuid).values(values))
 
 
 def select_references() -> Select[*tuple[Any, ...]]:

@@ -71,7 +71,7 @@ def _create_file() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("size_bytes", sa.BigInteger(), nullable=False),
         sa.Column("offset_bytes", sa.BigInteger(), nullable=False),
-        sa.Column("parts", sa.Integer(), nullable=False),
+        sa.Column("parts", postgresql.ARRAY(sa.Text()), nullable=False),
         sa.Column("media_type", sa.Text(), nullable=True),
         sa.Column("width", sa.Integer(), nullable=True),
         sa.Column("height", sa.Integer(), nullable=True),

@@ -1,0 +1,13 @@
+"""Asks for the removal of bytes whose rows are gone."""
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from quadrat.jobs.actions import enqueue
+from quadrat.jobs.types import Queueing
+
+SWEEP = "gaze.sweep"
+
+
+async def ask_for_sweep(tx: AsyncConnection) -> None:
+    """Call in every transaction that removes or replaces what owns bytes; triggers have noted them."""
+    await enqueue(tx, SWEEP, {}, queueing=Queueing(once=True))

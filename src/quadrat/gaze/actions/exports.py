@@ -1,0 +1,64 @@
+"""Exports: asked for by a request, written by a job."""
+
+from collections.abc import Collection
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from quadrat.errors import ErrorKind, QuadratError
+from quadrat.gaze.actions.access import EnrichmentPath, open_enrichment
+from quadrat.gaze.actions.imports import DROP_UPLOAD
+from quadrat.gaze.actions.statistics import make_plan
+from quadrat.gaze.types import PLANAR_KINDS
+from quadrat.identity.types import Caller
+from quadrat.jobs.actions import enqueue
+from quadrat.jobs.types import JobId, Queueing
+
+EXPORT = "gaze.export"
+DOCS_URL = "docs/gaze.md"
+FORMAT_VERSION = "2"
+_LIFE = timedelta(hours=1)
+
+
+def export_folder(job_uuid: UUID) -> str:
+    """Where the file of an export is stored."""
+    return f"gaze/exports/{job_uuid.hex}"
+
+
+def export_key(job_uuid: UUID) -> str:
+    """The file of an export."""
+    return f"{export_folder(job_uuid)}/enrichment.zip"
+
+
+async def order_export(
+    tx: AsyncConnection, caller: Caller, path: EnrichmentPath, recordings: Collection[UUID] | None
+) -> JobId:
+    """Ask for the zip of an enrichment.
+
+    Args:
+        tx: The transaction.
+        caller: Who asks.
+        path: The enrichment.
+        recordings: Only these; None for all.
+
+    Raises:
+        QuadratError: not_found for the enrichment or a recording; forbidden; wrong_state without a plane.
+    """
+    opened = await open_enrichment(tx, caller, path, "aois.read")
+    if opened.enrichment.kind not in PLANAR_KINDS:
+        raise QuadratError(
+            ErrorKind.WRONG_STATE, f"An enrichment of kind {opened.enrichment.kind} has nothing to export."
+        )
+    await make_plan(tx, path.workspace.organization.id, opened.enrichment, recordings)
+    params = {
+        "organization_id": path.workspace.organization.id,
+        "enrichment_uuid": str(path.enrichment),
+        "recording_ids": None if recordings is None else [str(uuid) for uuid in recordings],
+    }
+    return await enqueue(tx, EXPORT, params, owner_id=caller.user_id, project_id=opened.enrichment.project_id)
+
+
+async def forget_export(tx: AsyncConnection, job_uuid: UUID) -> None:
+    """Remove the file once it has been sent, at the latest."""
+    await enqueue(tx, DROP_UPLOAD, {"folder": export_folder(job_uuid)}, queueing=Queueing(after=_LIFE))

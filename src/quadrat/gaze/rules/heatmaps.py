@@ -1,0 +1,195 @@
+"""Heatmaps: where fixations lie, blurred, in colours. Pure.
+
+Source: spec of the areas-of-interest API, section 2.6: a histogram with 300 bins on the wider side, a Gaussian blur,
+division by the maximum, Lanczos to the size of the picture. The colour maps are published approximations: Turbo by
+Google (Apache-2.0), Viridis and Magma as polynomials by Matt Zucker (CC0), Jet by its piecewise definition.
+"""
+
+import io
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from quadrat.errors import ErrorKind, QuadratError
+from quadrat.gaze.types import Size
+
+Grid = NDArray[np.float64]
+
+MAX_BINS = 2000
+MAX_SIDE_PX = 8192
+_DEFAULT_SIDE_PX = 512
+
+
+class Colormap(StrEnum):
+    """By the names that clients send."""
+
+    TURBO = "Turbo"
+    JET = "Jet"
+    MAGMA = "Magma"
+    VIRIDIS = "Viridis"
+    TRAFFIC_LIGHT = "Traffic Light"
+
+
+_POLYNOMIALS: dict[Colormap, tuple[tuple[float, float, float], ...]] = {
+    Colormap.TURBO: (
+        (0.13572138, 0.09140261, 0.10667330),
+        (4.61539260, 2.19418839, 12.64194608),
+        (-42.66032258, 4.84296658, -60.58204836),
+        (132.13108234, -14.18503333, 110.36276771),
+        (-152.94239396, 4.27729857, -89.90310912),
+        (59.28637943, 2.82956604, 27.34824973),
+    ),
+    Colormap.VIRIDIS: (
+        (0.2777273272, 0.0054073445, 0.3340998053),
+        (0.1050930431, 1.4046135299, 1.3845901626),
+        (-0.3308618287, 0.2148475595, 0.0950951630),
+        (-4.6342304990, -5.7991009734, -19.3324409563),
+        (6.2282699363, 14.1799333668, 56.6905526007),
+        (4.7763849977, -13.7451453777, -65.3530326334),
+        (-5.4354558559, 4.6458526122, 26.3124352496),
+    ),
+    Colormap.MAGMA: (
+        (-0.0021364851, -0.0007496551, -0.0053861279),
+        (0.2516605407, 0.6775232437, 2.4940265993),
+        (8.3537172792, -3.5777195150, 0.3144679030),
+        (-27.6687330877, 14.2647307810, -13.6492131881),
+        (52.1761398123, -27.9436060717, 12.9441694424),
+        (-50.7685253647, 29.0465828213, 4.2341529938),
+        (18.6557050659, -11.4897735200, -5.6019615087),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class HeatmapOptions:
+    """How to draw.
+
+    Args:
+        n_bins: On the wider side.
+        sigma: Of the blur, as a fraction of the wider side.
+        width: In pixels; None follows from the height, else the map fits in 512 x 512.
+        height: As width.
+        max_size: Caps the longer side.
+        by_duration: Weigh each fixation with its duration; otherwise all count alike.
+    """
+
+    n_bins: int = 300
+    sigma: float = 0.05
+    width: int | None = None
+    height: int | None = None
+    max_size: int | None = None
+    colormap: Colormap = Colormap.TURBO
+    by_duration: bool = False
+
+    def check(self) -> None:
+        """Refuse what cannot be drawn.
+
+        Raises:
+            QuadratError: invalid.
+        """
+        limits = {"n_bins": MAX_BINS, "width": MAX_SIDE_PX, "height": MAX_SIDE_PX, "max_size": MAX_SIDE_PX}
+        for field, highest in limits.items():
+            value = getattr(self, field)
+            if value is not None and not 1 <= value <= highest:
+                raise QuadratError(ErrorKind.INVALID, f"{field} is a number from 1 to {highest}.", field=field)
+        if not 0 <= self.sigma <= 1:
+            raise QuadratError(ErrorKind.INVALID, "sigma is a number from 0 to 1.", field="sigma")
+
+
+def bins_of(aspect: float, n_bins: int) -> tuple[int, int]:
+    """Bins along x and y: `n_bins` on the wider side, the other by the aspect ratio (width / height)."""
+    if aspect >= 1:
+        return n_bins, max(1, round(n_bins / aspect))
+    return max(1, round(n_bins * aspect)), n_bins
+
+
+def collect(x: Grid, y: Grid, weights: Grid, bins: tuple[int, int]) -> Grid:
+    """A histogram of positions in 0..1, indexed [row from the top, column]."""
+    columns = np.minimum((x * bins[0]).astype(np.int64), bins[0] - 1)
+    rows = np.minimum((y * bins[1]).astype(np.int64), bins[1] - 1)
+    flat = np.bincount(rows * bins[0] + columns, weights, minlength=bins[0] * bins[1])
+    return flat.reshape(bins[1], bins[0]).astype(np.float64)
+
+
+def smooth(grid: Grid, sigma: float) -> Grid:
+    """Blur with a Gaussian whose sigma is a fraction of the wider side, and divide by the maximum."""
+    blurred = grid
+    sigma_bins = sigma * max(grid.shape)
+    if sigma_bins > 0:
+        for axis in (0, 1):
+            blurred = _blur(blurred, sigma_bins, axis)
+    highest = blurred.max(initial=0.0)
+    return blurred / highest if highest > 0 else blurred
+
+
+def _blur(grid: Grid, sigma: float, axis: int) -> Grid:
+    """One direction; beyond the edge there is nothing to look at, hence zeros."""
+    length = grid.shape[axis]
+    places = np.arange(length)
+    kernel = np.exp(-0.5 * ((places[:, None] - places[None, :]) / sigma) ** 2)
+    kernel /= np.exp(-0.5 * (np.arange(-4 * length, 4 * length + 1) / sigma) ** 2).sum()
+    blurred: Grid = kernel @ grid if axis == 0 else grid @ kernel
+    return blurred
+
+
+def picture_size(aspect: float, options: HeatmapOptions) -> Size:
+    """Pixels of the picture."""
+    width, height = options.width, options.height
+    if width is None and height is None:
+        width = _DEFAULT_SIDE_PX if aspect >= 1 else max(1, round(_DEFAULT_SIDE_PX * aspect))
+        height = max(1, round(width / aspect))
+    elif height is None and width is not None:
+        height = max(1, round(width / aspect))
+    elif width is None and height is not None:
+        width = max(1, round(height * aspect))
+    assert width is not None and height is not None  # noqa: S101, PT018 - one of the branches has set both
+    longest = max(width, height)
+    cap = min(options.max_size or MAX_SIDE_PX, MAX_SIDE_PX)
+    if longest > cap:
+        width, height = max(1, round(width * cap / longest)), max(1, round(height * cap / longest))
+    return Size(width, height)
+
+
+def colors(values: Grid, colormap: Colormap) -> NDArray[np.uint8]:
+    """RGB of values in 0..1."""
+    v = np.clip(values, 0, 1)
+    if colormap in _POLYNOMIALS:
+        rgb = np.zeros((*v.shape, 3))
+        for coefficients in reversed(_POLYNOMIALS[colormap]):
+            rgb = rgb * v[..., None] + np.asarray(coefficients)
+    elif colormap is Colormap.JET:
+        rgb = np.stack([1.5 - np.abs(4 * v - 3), 1.5 - np.abs(4 * v - 2), 1.5 - np.abs(4 * v - 1)], axis=-1)
+    else:
+        # Green over yellow to red.
+        rgb = np.stack([np.minimum(1, 2 * v), np.minimum(1, 2 - 2 * v), np.zeros_like(v)], axis=-1)
+    return (np.clip(rgb, 0, 1) * 255).round().astype(np.uint8)
+
+
+def draw_png(grid: Grid, size: Size, colormap: Colormap) -> bytes:
+    """The map alone: RGBA, its alpha grows with the value."""
+    target = io.BytesIO()
+    _draw(grid, size, colormap).save(target, "PNG")
+    return target.getvalue()
+
+
+def _draw(grid: Grid, size: Size, colormap: Colormap) -> Image.Image:
+    scaled = Image.fromarray(grid.astype(np.float32)).resize((size.width, size.height), Image.Resampling.LANCZOS)
+    values = np.clip(np.asarray(scaled, dtype=np.float64), 0, 1)
+    alpha = (values * 255).round().astype(np.uint8)
+    return Image.fromarray(np.dstack([colors(values, colormap), alpha]))
+
+
+def lay_over(grid: Grid, background: bytes | None, size: Size, colormap: Colormap) -> bytes:
+    """The map over the reference image, or over white where there is none."""
+    base = Image.new("RGBA", (size.width, size.height), "white")
+    if background is not None:
+        with Image.open(io.BytesIO(background), formats=["PNG", "JPEG"]) as image:
+            shown = image.convert("RGBA").resize((size.width, size.height), Image.Resampling.LANCZOS)
+        base.alpha_composite(shown)
+    base.alpha_composite(_draw(grid, size, colormap))
+    target = io.BytesIO()
+    base.convert("RGB").save(target, "PNG")
+    return target.getvalue()

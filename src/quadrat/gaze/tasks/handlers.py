@@ -1,0 +1,16 @@
+"""The jobs of gaze."""
+
+from quadrat.gaze.actions.cleaning import SWEEP
+from quadrat.gaze.actions.exports import EXPORT
+from quadrat.gaze.actions.imports import DROP_UPLOAD, IMPORT
+from quadrat.gaze.tasks.cleaning import drop_upload, sweep
+from quadrat.gaze.tasks.exports import export_enrichment
+from quadrat.gaze.tasks.imports import import_files
+from quadrat.jobs.registry import Handler
+
+HANDLERS = (
+    Handler(IMPORT, import_files),
+    Handler(EXPORT, export_enrichment),
+    Handler(DROP_UPLOAD, drop_upload),
+    Handler(SWEEP, sweep),
+)

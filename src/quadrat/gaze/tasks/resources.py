@@ -1,0 +1,14 @@
+"""What a worker process has to offer the jobs of gaze."""
+
+from typing import Protocol
+
+from quadrat.storage.blobs import BlobStore
+
+
+class GazeResources(Protocol):
+    """See the module."""
+
+    @property
+    def blobs(self) -> BlobStore:
+        """Where files and gaze columns are stored."""
+        ...
