@@ -24,11 +24,13 @@ from quadrat.api.ubiops import app as ubiops
 from quadrat.base.sealing import Sealer
 from quadrat.db.engine import Database
 from quadrat.db.notify import Listener
+from quadrat.gaze.analysis import Analyst
 from quadrat.identity.authenticator import Authenticator
 from quadrat.imaging.pool import DecoderPool
 from quadrat.imaging.types import Bounds
 from quadrat.objects.columns.cache import ColumnCache
 from quadrat.objects.store.clock import CHANNEL
+from quadrat.jobs.waiting import JobWaiter
 from quadrat.runner.local import LocalRunner
 from quadrat.samples.guard import SampleBlobGuard
 from quadrat.samples.reader import ImageReader
@@ -41,7 +43,10 @@ from quadrat.storage.references import References
 
 DOORS = (ubiops, lightly, ecotaxa, pupilcloud)
 # Their routes stream and limit files themselves.
-_FILE_UPLOADS = re.compile(r"/files/.*|/v2\.1/projects/[^/]+/(models/[^/]+/versions/[^/]+/upload|blobs)/?")
+_FILE_UPLOADS = re.compile(
+    r"/files/.*|/v2\.1/projects/[^/]+/(models/[^/]+/versions/[^/]+/upload|blobs)/?|/v2/workspaces/[^/]+/files/[^/]+"
+    r"|/v2/workspaces/[^/]+/projects/[^/]+/enrichments/[^/]+/recordings:import"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +94,7 @@ async def _open(
     cleanup.push_async_callback(db.close)
     listener = Listener(db.dsn)
     authenticator = Authenticator(db, listener)
+    job_waiter = JobWaiter(db, listener)
     blobs = open_blobs(settings, keys.signing)
     references = open_references(settings)
     decoders = open_decoders(settings, processes=1)
@@ -111,6 +117,8 @@ async def _open(
         blobs=blobs,
         sealer=keys.sealer,
         engine=engine,
+        analyst=Analyst(db, blobs),
+        job_waiter=job_waiter,
         limits=Limits(
             max_upload_bytes=settings.max_upload_bytes,
             max_samples_per_dataset=settings.max_samples_per_dataset,

@@ -7,9 +7,11 @@ from typing import Protocol, TypedDict
 from quadrat.api.events import EventHub
 from quadrat.base.sealing import Sealer
 from quadrat.db.engine import Database
+from quadrat.gaze.analysis import Analyst
 from quadrat.identity.authenticator import Authenticator
 from quadrat.objects.columns.cache import ColumnCache
 from quadrat.samples.thumbnails import Thumbnails
+from quadrat.jobs.waiting import JobWaiter
 from quadrat.serving.engine import ServingEngine
 from quadrat.storage.blobs import BlobStore
 from quadrat.storage.references import References
@@ -64,6 +66,8 @@ class HouseState(TypedDict):
     blobs: BlobStore
     sealer: Sealer
     engine: ServingEngine
+    analyst: Analyst
+    job_waiter: JobWaiter
     limits: Limits
     public_url: str | None
     blob_guard: BlobGuard

@@ -14,6 +14,7 @@ from quadrat.base.sealing import Sealer
 from quadrat.cli.house import HouseError, database_url, embedded
 from quadrat.cli.keys import open_sealer, secret_key
 from quadrat.db.engine import Database
+from quadrat.gaze.tasks.handlers import HANDLERS as GAZE_HANDLERS
 from quadrat.jobs.registry import Registry
 from quadrat.jobs.tasks import HANDLERS as JOB_HANDLERS
 from quadrat.jobs.worker import Worker, WorkerTiming
@@ -141,6 +142,7 @@ async def _work(settings: Settings, url: str, *, stop_with_parent: bool) -> None
     worker = Worker(
         db,
         Registry([*JOB_HANDLERS, *SERVING_HANDLERS, *SAMPLE_HANDLERS, *OBJECT_HANDLERS]),
+        Registry([*JOB_HANDLERS, *SERVING_HANDLERS, *SAMPLE_HANDLERS, *GAZE_HANDLERS]),
         resources,
         concurrency=settings.worker_concurrency,
         timing=WorkerTiming(grace_s=settings.shutdown_grace_s),

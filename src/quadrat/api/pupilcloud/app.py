@@ -4,11 +4,20 @@ from fastapi import FastAPI
 
 from quadrat.api.docs import install_docs
 from quadrat.api.pupilcloud.errors import render, render_status
-from quadrat.api.pupilcloud.routes import workspaces
+from quadrat.api.pupilcloud.routes import aois, enrichments, files, heatmaps, labels, mappers, recordings, workspaces
 from quadrat.api.wire import install_errors, serve_both_slashes
 
 PREFIX = "/v2"
-_ROUTERS = (workspaces.router,)
+_ROUTERS = (
+    workspaces.router,
+    files.router,
+    recordings.router,
+    enrichments.router,
+    aois.router,
+    labels.router,
+    mappers.router,
+    heatmaps.router,
+)
 
 
 def create_app() -> FastAPI:

@@ -1,6 +1,7 @@
 """Errors as the areas-of-interest API's clients read them: ``{"code": 404, "status": "error", "message": "..."}``.
 
-Source: spec of the areas-of-interest API, section 0: a body that is not valid is 409 on POST and 400 elsewhere.
+Source: spec of the areas-of-interest API, section 0: a body that is not valid is 409 on POST and 400 elsewhere; an
+import's files and a heatmap's options are 400 (sections 4.3 and 2.6).
 """
 
 from fastapi import Request
@@ -19,14 +20,15 @@ STATUS = {
     ErrorKind.TOO_LARGE: 413,
     ErrorKind.LIMIT_REACHED: 403,
     ErrorKind.UNAVAILABLE: 503,
-    ErrorKind.UNSUPPORTED: 400,
+    ErrorKind.UNSUPPORTED: 405,
 }
+_PLAIN_POSTS = "recordings:import"
 
 
 def render(error: QuadratError, request: Request) -> Response:
     """Status and body of a refusal."""
     status = STATUS[error.kind]
-    if error.kind is ErrorKind.INVALID and request.method == "POST":
+    if error.kind is ErrorKind.INVALID and request.method == "POST" and not request.url.path.endswith(_PLAIN_POSTS):
         status = 409
     return render_status(status, error)
 

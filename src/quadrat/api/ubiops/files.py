@@ -1,6 +1,5 @@
 """Files on their way in and out: one part of a multipart body, and a download under its name."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -9,16 +8,13 @@ from urllib.parse import quote
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
-from starlette.types import Message
 
+from quadrat.api.limited import limit_body
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.storage.types import BlobReader
 
 _PART = "file"
 _BLOCK_BYTES = 1024 * 1024
-_IDLE_S = 60.0
-# Boundaries and part headers around the file.
-_ENVELOPE_BYTES = 64 * 1024
 _MAX_NAME = 255
 
 MULTIPART_FILE: dict[str, Any] = {
@@ -45,7 +41,7 @@ async def received_file(request: Request, max_bytes: int) -> AsyncIterator[Uploa
     Raises:
         QuadratError: too_large; invalid when there is no such part, or no bytes come for a minute.
     """
-    limited = Request(request.scope, _Limited(request, max_bytes + _ENVELOPE_BYTES).receive)
+    limited = limit_body(request, max_bytes)
     async with limited.form(max_files=1, max_fields=100) as form:
         found = form.get(_PART)
         if not isinstance(found, UploadFile):
@@ -82,30 +78,3 @@ def download(reader: BlobReader, file_name: str) -> Response:
             "X-Content-Type-Options": "nosniff",
         },
     )
-
-
-class _Limited:
-    """Counts what is received."""
-
-    def __init__(self, request: Request, max_bytes: int) -> None:
-        self._receive = request.receive
-        self._max_bytes = max_bytes
-        self._received_bytes = 0
-        declared = request.headers.get("content-length", "")
-        if declared.isdigit() and int(declared) > max_bytes:
-            raise self._too_large()
-
-    async def receive(self) -> Message:
-        try:
-            async with asyncio.timeout(_IDLE_S):
-                message = await self._receive()
-        except TimeoutError:
-            raise QuadratError(ErrorKind.INVALID, f"No bytes came for {_IDLE_S:g} seconds.") from None
-        self._received_bytes += len(message.get("body", b""))
-        if self._received_bytes > self._max_bytes:
-            raise self._too_large()
-        return message
-
-    def _too_large(self) -> QuadratError:
-        allowed = self._max_bytes - _ENVELOPE_BYTES
-        return QuadratError(ErrorKind.TOO_LARGE, f"The file is larger than {allowed} bytes.")

@@ -47,12 +47,14 @@ class ImportOrder:
         files: Names as the client sent them, by part.
         given: Values of the request's fields, as text.
         replace: Recordings that the enrichment has already are overwritten.
+        max_bytes: Most bytes that an archive may unpack to.
     """
 
     folder: str
     files: Mapping[str, str]
     given: Mapping[str, str]
     replace: bool
+    max_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,7 @@ async def order_import(tx: AsyncConnection, caller: Caller, opened: Opened, orde
         "files": dict(order.files),
         "given": dict(order.given),
         "replace": order.replace,
+        "max_bytes": order.max_bytes,
         "user_uuid": str(caller.uuid),
     }
     return await enqueue(tx, IMPORT, params, owner_id=caller.user_id, project_id=opened.enrichment.project_id)

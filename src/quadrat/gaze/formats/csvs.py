@@ -24,6 +24,7 @@ _FAST: dict[Value, type[pl.DataType]] = {
     Value.ID: pl.Int32,
     Value.NUMBER: pl.Float64,
     Value.FLAG: pl.String,
+    Value.LEVEL: pl.String,
     Value.TEXT: pl.String,
 }
 _WORDS = {
@@ -31,6 +32,7 @@ _WORDS = {
     Value.ID: "a whole number",
     Value.NUMBER: "a number",
     Value.FLAG: "true or false",
+    Value.LEVEL: "a number, true or false",
     Value.TEXT: "a text",
 }
 
@@ -89,7 +91,7 @@ class CsvFile:
     def blocks(self) -> Iterator[tuple[int, pl.DataFrame]]:
         """The rows, block after block: number of the block's first line (the header is line 1), and the columns.
 
-        Flags are Boolean, ids Int32, times Int64, numbers Float64, texts String; null where a value is missing.
+        Flags are Boolean, ids Int32, times Int64, numbers and levels Float64, texts String; null where one is missing.
 
         Raises:
             QuadratError: invalid, naming file and line.
@@ -149,6 +151,11 @@ class CsvFile:
                 if flag is None:
                     return self._parse_slowly(block, line)
                 flags.append(flag.alias(meaning))
+            elif column.value is Value.LEVEL:
+                level = _cast(values, Value.LEVEL)
+                if level.null_count() != values.null_count():
+                    return self._parse_slowly(block, line)
+                flags.append(level)
             elif column.required and column.value in {Value.TIME, Value.ID} and values.null_count():
                 return self._parse_slowly(block, line)
         return frame.with_columns(flags) if flags else frame
@@ -209,6 +216,9 @@ def _cast(raw: pl.Series, value: Value) -> pl.Series:
         lower = raw.str.to_lowercase()
         known = lower.is_in([*_TRUE, *_FALSE])
         return pl.select(pl.when(known).then(lower.is_in(_TRUE)).otherwise(None)).to_series().alias(raw.name)
+    if value is Value.LEVEL:
+        words = {"true": "1", "false": "0"}
+        return raw.str.to_lowercase().replace(words).cast(pl.Float64, strict=False)
     if value is Value.ID:
         # Some programs write ids as 12.0, because other rows have none.
         return raw.str.replace(r"\.0+$", "").cast(pl.Int32, strict=False)

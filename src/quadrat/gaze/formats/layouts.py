@@ -18,6 +18,7 @@ class Value(StrEnum):
     ID = "id"
     NUMBER = "number"
     FLAG = "flag"
+    LEVEL = "level"
     TEXT = "text"
 
 
@@ -70,6 +71,8 @@ def _gaze(mark: str, x: str, y: str, unit: Unit | None) -> Layout:
     }
     if unit is not None:
         columns["detected"] = Column(mark, Value.FLAG, required=True)
+    else:
+        columns["worn"] = Column("worn", Value.LEVEL)
     return Layout(mark, unit, columns)
 
 

@@ -229,6 +229,8 @@ def _sample_columns(frame: pl.DataFrame) -> dict[str, NDArray[Any]]:
     there = ~(np.isnan(x) | np.isnan(y))
     if "detected" in frame.columns:
         there &= np.asarray(frame["detected"].fill_null(value=False).to_numpy())
+    if "worn" in frame.columns:
+        there &= np.asarray(frame["worn"].fill_null(1.0).to_numpy()) > 0
     columns = {
         "t": frame["t"].to_numpy(),
         "x": x,

@@ -1,41 +1,17 @@
 """The profile, workspaces and their projects."""
 
-from typing import Annotated
-from uuid import UUID
-
-from fastapi import Depends
-
 from quadrat.api.guard import new_router
-from quadrat.api.pupilcloud import convert
 from quadrat.api.pupilcloud.auth import SignedIn
+from quadrat.api.pupilcloud.convert import workspaces as convert
+from quadrat.api.pupilcloud.paths import IN_PROJECT, InWorkspace, to_uuid
 from quadrat.api.pupilcloud.schemas.envelope import Success, success
 from quadrat.api.pupilcloud.schemas.workspaces import Profile, Project, ProjectPost, Workspace
 from quadrat.api.wire import Tx
-from quadrat.errors import ErrorKind, QuadratError
+from quadrat.gaze.actions import projects as gaze_projects
+from quadrat.gaze.actions import recordings
 from quadrat.identity.actions import memberships, organizations, projects, users
-from quadrat.identity.types import Organization
 
 router = new_router("Workspaces")
-
-
-def _uuid(text: str, what: str) -> UUID:
-    """Ids are opaque to clients: one that cannot be is one that does not exist."""
-    try:
-        return UUID(text)
-    except ValueError:
-        raise QuadratError(ErrorKind.NOT_FOUND, f"{what} {text} does not exist.") from None
-
-
-async def _organization(tx: Tx, caller: SignedIn, workspace_id: str) -> Organization:
-    if workspace_id == "default":
-        for membership in await memberships.list_memberships(tx, caller):
-            if membership.is_personal:
-                return await organizations.get_organization(tx, caller, membership.organization_uuid)
-        raise QuadratError(ErrorKind.NOT_FOUND, "You have no workspace of your own.")
-    return await organizations.get_organization(tx, caller, _uuid(workspace_id, "Workspace"))
-
-
-InWorkspace = Annotated[Organization, Depends(_organization, scope="function")]
 
 
 @router.get("/auth/profile", operation_id="get_profile", tags=["Auth"])
@@ -52,29 +28,37 @@ async def get_workspaces(tx: Tx, caller: SignedIn) -> Success[list[Workspace]]:
 
 
 @router.get("/workspaces/{workspace_id}", operation_id="get_workspace")
-async def get_workspace(organization: InWorkspace) -> Success[Workspace]:
+async def get_workspace(workspace: InWorkspace) -> Success[Workspace]:
     """One of them, by its id or as ``default``."""
-    return success(convert.workspace(organization))
+    return success(convert.workspace(workspace.organization))
 
 
 @router.get("/workspaces/{workspace_id}/projects/", operation_id="get_projects", tags=["Projects"])
-async def get_projects(tx: Tx, caller: SignedIn, organization: InWorkspace) -> Success[list[Project]]:
+async def get_projects(tx: Tx, caller: SignedIn, workspace: InWorkspace) -> Success[list[Project]]:
     """The projects of a workspace that the caller may know of."""
-    found = await projects.list_projects(tx, caller)
-    return success([convert.project(one) for one in found if one.organization_id == organization.id])
+    listed = await projects.list_projects(tx, caller)
+    found = [one for one in listed if one.organization_id == workspace.organization.id]
+    inside = await recordings.recordings_by_project(tx, found)
+    return success([convert.project(one, inside[one.id]) for one in found])
 
 
 @router.post("/workspaces/{workspace_id}/projects/", operation_id="post_project", tags=["Projects"])
-async def post_project(tx: Tx, caller: SignedIn, organization: InWorkspace, body: ProjectPost) -> Success[Project]:
+async def post_project(tx: Tx, caller: SignedIn, workspace: InWorkspace, body: ProjectPost) -> Success[Project]:
     """Make a project."""
-    made = await projects.create_project(tx, caller, organization=organization.name, title=body.name)
+    made = await projects.create_project(tx, caller, organization=workspace.organization.name, title=body.name)
     return success(convert.project(made))
 
 
-@router.get("/workspaces/{workspace_id}/projects/{project_id}", operation_id="get_project", tags=["Projects"])
-async def get_project(tx: Tx, caller: SignedIn, organization: InWorkspace, project_id: str) -> Success[Project]:
+@router.get(IN_PROJECT, operation_id="get_project", tags=["Projects"])
+async def get_project(tx: Tx, caller: SignedIn, workspace: InWorkspace, project_id: str) -> Success[Project]:
     """One project."""
-    found = await projects.get_project(tx, caller, _uuid(project_id, "Project"))
-    if found.organization_id != organization.id:
-        raise QuadratError(ErrorKind.NOT_FOUND, f"Project {project_id} does not exist.")
-    return success(convert.project(found))
+    found = await gaze_projects.get_project(tx, caller, workspace, to_uuid(project_id, "Project"))
+    inside = await recordings.recordings_by_project(tx, [found])
+    return success(convert.project(found, inside[found.id]))
+
+
+@router.delete(IN_PROJECT, operation_id="delete_project", tags=["Projects"])
+async def delete_project(tx: Tx, caller: SignedIn, workspace: InWorkspace, project_id: str) -> Success[dict[str, str]]:
+    """Remove a project with all that is in it; recordings stay in the workspace."""
+    await gaze_projects.delete_project(tx, caller, workspace, to_uuid(project_id, "Project"))
+    return success({"id": project_id})

@@ -1,6 +1,7 @@
 """From domain values to the words of the areas-of-interest API."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from quadrat.api.pupilcloud.schemas import workspaces as wire
 from quadrat.identity.types import MemberLevel, Membership, Organization, Project, User
@@ -44,12 +45,12 @@ def workspace(organization: Organization) -> wire.Workspace:
     )
 
 
-def project(found: Project) -> wire.Project:
-    """A project; recordings come with the gaze domain."""
+def project(found: Project, recordings: Sequence[UUID] = ()) -> wire.Project:
+    """A project with the recordings in it."""
     return wire.Project(
         id=str(found.uuid),
         name=found.title,
-        recording_ids=[],
+        recording_ids=[str(uuid) for uuid in recordings],
         filter_ids=[],
         created_at=found.created_at.isoformat(),
         updated_at=found.created_at.isoformat(),
