@@ -9,7 +9,7 @@ from quadrat.gaze.tasks.imports import import_files
 from quadrat.jobs.registry import Handler
 
 HANDLERS = (
-    Handler(IMPORT, import_files),
+    Handler(IMPORT, import_files, max_attempts=3),
     Handler(EXPORT, export_enrichment),
     Handler(DROP_UPLOAD, drop_upload),
     Handler(SWEEP, sweep),

@@ -106,7 +106,7 @@ class _Reading:
         given = _given(self._params["given"])
         names = dict(self._params["files"])
         if "archive" in paths:
-            sets = unpack(paths["archive"], self._scratch / "archive", int(self._params["max_bytes"]))
+            sets = unpack(paths["archive"], self._scratch / "unpacked", int(self._params["max_bytes"]))
         else:
             sets = [FileSet(paths, names)]
         found: list[ParsedRecording] = []

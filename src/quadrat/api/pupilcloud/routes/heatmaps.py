@@ -138,8 +138,9 @@ def _zip_of(drawn: Heatmap) -> bytes:
     target = io.BytesIO()
     # PNG is compressed already.
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
-        archive.writestr("heatmap.png", drawn.png)
-        archive.writestr("heatmap_over_reference_image.png", drawn.overlay)
+        # Without the time of day the same map is the same file.
+        archive.writestr(zipfile.ZipInfo("heatmap.png"), drawn.png)
+        archive.writestr(zipfile.ZipInfo("heatmap_over_reference_image.png"), drawn.overlay)
     return target.getvalue()
 
 
