@@ -133,6 +133,13 @@ def test_operation_on_another_tenants_thing_below_an_own_one_gives_nothing_away(
     assert found(_ask_as_stranger(door, tenants, tenants.stranger.things)) == []
 
 
+#: Operations that make a thing of the caller's own under an id that the caller chooses; others may use it too.
+CHOOSES_ITS_ID = {
+    "/v2/workspaces/{workspace_id}/labels/{label_id}",
+    "/v2/workspaces/{workspace_id}/projects/{project_id}/enrichments/{enrichment_id}/aois/{aoi_id}",
+}
+
+
 def _ask_as_stranger(door: Door, tenants: Tenants, own: Iterable[str]) -> Iterable[str | None]:
     for operation in door.operations:
         theirs = tenants.owner.values(operation)
@@ -143,6 +150,8 @@ def _ask_as_stranger(door: Door, tenants: Tenants, own: Iterable[str]) -> Iterab
         above = {name: value for name, value in mine.items() if name != last}
         if own and (not above or mine.get(last) == theirs[last]):
             continue  # nothing stands above it, or the stranger has one of that name
+        if own and operation.method == "POST" and operation.path in CHOOSES_ITS_ID:
+            continue
         answer = door.ask(
             operation,
             operation.at({**theirs, **(above if own else {})}),

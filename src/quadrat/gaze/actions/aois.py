@@ -39,15 +39,15 @@ async def get_aoi(tx: AsyncConnection, caller: Caller, path: EnrichmentPath, uui
     return await _get(tx, opened, uuid)
 
 
-async def create_aoi(tx: AsyncConnection, caller: Caller, path: EnrichmentPath, new: NewAoi) -> Aoi:
-    """Draw an area.
+async def open_for_new(tx: AsyncConnection, caller: Caller, path: EnrichmentPath) -> Opened:
+    """An enrichment in which the caller may draw areas.
 
     Raises:
-        QuadratError: not_found, forbidden; invalid; wrong_state without a plane; already_exists for a used id.
+        QuadratError: not_found, forbidden; wrong_state without a plane.
     """
     opened = await open_enrichment(tx, caller, path, "aois.create", creates=True)
     require_plane(opened.enrichment)
-    return await add_aoi(tx, caller, opened, new)
+    return opened
 
 
 async def add_aoi(tx: AsyncConnection, caller: Caller, opened: Opened, new: NewAoi) -> Aoi:

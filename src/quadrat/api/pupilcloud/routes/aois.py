@@ -42,8 +42,9 @@ async def get_aois(tx: Tx, caller: SignedIn, path: InEnrichment) -> Success[list
 @router.post(_ALL, operation_id="post_aoi")
 async def post_aoi(tx: Tx, caller: SignedIn, path: InEnrichment, body: AoiPost) -> Success[Aoi]:
     """Draw an area, by a mask or a box."""
+    opened = await aois.open_for_new(tx, caller, path)
     new = convert.new_aoi(body, (path.enrichment, None))
-    return success(convert.aoi(await aois.create_aoi(tx, caller, path, new)))
+    return success(convert.aoi(await aois.add_aoi(tx, caller, opened, new)))
 
 
 @router.post(_STATS, operation_id="post_aoi_1")
@@ -75,14 +76,16 @@ async def get_aoi(tx: Tx, caller: SignedIn, path: InEnrichment, aoi_id: str) -> 
 @router.post(_ONE, operation_id="post_aoi_0")
 async def post_aoi_0(tx: Tx, caller: SignedIn, path: InEnrichment, aoi_id: str, body: AoiPost) -> Success[Aoi]:
     """Draw an area whose id is in the path."""
+    opened = await aois.open_for_new(tx, caller, path)
     new = convert.new_aoi(body, (path.enrichment, aoi_id))
-    return success(convert.aoi(await aois.create_aoi(tx, caller, path, new)))
+    return success(convert.aoi(await aois.add_aoi(tx, caller, opened, new)))
 
 
 @router.patch(_ONE, operation_id="patch_aoi")
 async def patch_aoi(tx: Tx, caller: SignedIn, path: InEnrichment, aoi_id: str, body: AoiPatch) -> Success[Aoi]:
     """Change what is given."""
     uuid = to_uuid(aoi_id, "Area")
+    await aois.get_aoi(tx, caller, path, uuid)
     change = convert.aoi_change(body, (path.enrichment, uuid))
     return success(convert.aoi(await aois.update_aoi(tx, caller, path, uuid, change)))
 

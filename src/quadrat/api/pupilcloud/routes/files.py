@@ -54,10 +54,10 @@ async def patch_file(request: Request, caller: SignedIn, workspace_id: str, file
     """The next bytes of an upload; what has come stays when the rest does not."""
     limits: Limits = request.state.limits
     db: Database = request.state.db
-    require_tus(request)
-    offset = number_of(request, "upload-offset")
     async with db.begin() as tx:
         workspace = await workspace_of(tx, caller, workspace_id)
         file = await files.open_file(tx, caller, workspace, to_uuid(file_id, "File"))
+    require_tus(request)
+    offset = number_of(request, "upload-offset")
     pieces = pieces_of(request, limits.max_upload_bytes)
     return no_content(await files.append_to_file(db, request.state.blobs, file, offset, pieces))
