@@ -25,6 +25,7 @@ from quadrat.base.sealing import Sealer
 from quadrat.db.engine import Database
 from quadrat.db.notify import Listener
 from quadrat.gaze.analysis import Analyst
+from quadrat.gaze.pictures.pool import Pictures
 from quadrat.identity.authenticator import Authenticator
 from quadrat.imaging.pool import DecoderPool
 from quadrat.imaging.types import Bounds
@@ -95,6 +96,8 @@ async def _open(
     listener = Listener(db.dsn)
     authenticator = Authenticator(db, listener)
     job_waiter = JobWaiter(db, listener)
+    pictures = Pictures()
+    cleanup.push_async_callback(pictures.close)
     blobs = open_blobs(settings, keys.signing)
     references = open_references(settings)
     decoders = open_decoders(settings, processes=1)
@@ -118,6 +121,7 @@ async def _open(
         sealer=keys.sealer,
         engine=engine,
         analyst=Analyst(db, blobs),
+        pictures=pictures,
         job_waiter=job_waiter,
         limits=Limits(
             max_upload_bytes=settings.max_upload_bytes,

@@ -8,6 +8,7 @@ from quadrat.api.events import EventHub
 from quadrat.base.sealing import Sealer
 from quadrat.db.engine import Database
 from quadrat.gaze.analysis import Analyst
+from quadrat.gaze.pictures.pool import Pictures
 from quadrat.identity.authenticator import Authenticator
 from quadrat.objects.columns.cache import ColumnCache
 from quadrat.samples.thumbnails import Thumbnails
@@ -67,6 +68,7 @@ class HouseState(TypedDict):
     sealer: Sealer
     engine: ServingEngine
     analyst: Analyst
+    pictures: Pictures
     job_waiter: JobWaiter
     limits: Limits
     public_url: str | None

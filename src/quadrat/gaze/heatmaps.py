@@ -4,10 +4,12 @@ import asyncio
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.gaze.actions.files import read_reference_picture
 from quadrat.gaze.analysis import Analyst, Plan, plane_of
+from quadrat.gaze.pictures.pool import Pictures
 from quadrat.gaze.rules import heatmaps
 from quadrat.gaze.rules.heatmaps import Grid, HeatmapOptions
 from quadrat.gaze.rules.label_image import on_plane
@@ -66,20 +68,24 @@ def _collect(plan: Plan, mapping: MappedRecording, fixations: Fixations, how: tu
     return heatmaps.collect(fixations.x[on] / width, fixations.y[on] / height, weights, bins)
 
 
-async def draw(blobs: BlobStore, plan: Plan, grid: Grid, options: HeatmapOptions) -> Heatmap:
-    """The map as pictures, alone and over the reference image."""
+async def draw(sources: tuple[BlobStore, Pictures], plan: Plan, grid: Grid, options: HeatmapOptions) -> Heatmap:
+    """The map as pictures, alone and over the reference image, or over white where there is none."""
+    blobs, pictures = sources
     size = heatmaps.picture_size(aspect_of(plan), options)
     reference = plan.enrichment.reference
-    background = None if reference is None else await read_reference_picture(blobs, reference)
-    png, overlay = await asyncio.to_thread(_draw_both, grid, background, size, options)
+    picture = None if reference is None else await read_reference_picture(blobs, reference)
+    if picture is None:
+        background = np.full((size.height, size.width, 3), 255, np.uint8)
+    else:
+        background = await pictures.resize(picture, size)
+    png, overlay = await asyncio.to_thread(_draw_both, grid, background, options)
     return Heatmap(grid, png, overlay)
 
 
-def _draw_both(grid: Grid, background: bytes | None, size: Size, options: HeatmapOptions) -> tuple[bytes, bytes]:
-    return (
-        heatmaps.draw_png(grid, size, options.colormap),
-        heatmaps.lay_over(grid, background, size, options.colormap),
-    )
+def _draw_both(grid: Grid, background: NDArray[np.uint8], options: HeatmapOptions) -> tuple[bytes, bytes]:
+    size = Size(background.shape[1], background.shape[0])
+    values = heatmaps.enlarge(grid, size)
+    return heatmaps.draw_png(values, options.colormap), heatmaps.lay_over(values, background, options.colormap)
 
 
 async def read_background(blobs: BlobStore, plan: Plan) -> bytes:

@@ -69,16 +69,22 @@ def test_colour_maps_end_where_the_published_ones_do(colormap: Colormap, low: tu
 
 
 def test_alpha_grows_with_the_value():
-    grid = np.zeros((10, 10))
-    grid[0, 0] = 1
-    picture = np.asarray(Image.open(io.BytesIO(heatmaps.draw_png(grid, Size(10, 10), Colormap.JET))))
+    values = np.zeros((10, 10))
+    values[0, 0] = 1
+    picture = np.asarray(Image.open(io.BytesIO(heatmaps.draw_png(values, Colormap.JET))))
     assert picture.shape == (10, 10, 4)
     assert picture[0, 0, 3] == 255
     assert picture[9, 9, 3] == 0
 
 
+@pytest.mark.parametrize("size", [Size(37, 23), Size(400, 300), Size(11, 7)])
+def test_enlarging_is_the_lanczos_filter_that_others_use(size: Size):
+    grid = heatmaps.smooth(np.random.default_rng(1).random((23, 37)), 0.05)
+    resized = Image.fromarray(grid.astype(np.float32)).resize((size.width, size.height), Image.Resampling.LANCZOS)
+    assert np.abs(heatmaps.enlarge(grid, size) - np.clip(np.asarray(resized), 0, 1)).max() < 0.005
+
+
 def test_overlay_shows_the_reference_image_where_nobody_looked():
-    background = io.BytesIO()
-    Image.new("RGB", (20, 20), (10, 20, 30)).save(background, "PNG")
-    laid = heatmaps.lay_over(np.zeros((4, 4)), background.getvalue(), Size(20, 20), Colormap.TURBO)
+    background = np.full((20, 20, 3), (10, 20, 30), np.uint8)
+    laid = heatmaps.lay_over(np.zeros((20, 20)), background, Colormap.TURBO)
     assert Image.open(io.BytesIO(laid)).getpixel((5, 5)) == (10, 20, 30)

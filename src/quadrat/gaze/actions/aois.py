@@ -10,7 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from quadrat.base.ids import new_uuid
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.gaze.actions.access import EnrichmentPath, Opened, not_found, open_enrichment, require_plane, require_write
+from quadrat.gaze.pictures.pool import Pictures
 from quadrat.gaze.rules import masks
+from quadrat.gaze.rules.masks import Inside
 from quadrat.gaze.rules.texts import check_color, check_name, check_text
 from quadrat.gaze.store import aois as store
 from quadrat.gaze.types import PLANAR_KINDS, Aoi, AoiChange, MaskFacts, MaskSource, NewAoi, Size
@@ -50,7 +52,7 @@ async def open_for_new(tx: AsyncConnection, caller: Caller, path: EnrichmentPath
     return opened
 
 
-async def add_aoi(tx: AsyncConnection, caller: Caller, opened: Opened, new: NewAoi) -> Aoi:
+async def add_aoi(tx: AsyncConnection, caller: Caller, opened: Opened, new: NewAoi, pictures: Pictures) -> Aoi:
     """Draw an area in an enrichment that is open for it.
 
     Raises:
@@ -63,19 +65,22 @@ async def add_aoi(tx: AsyncConnection, caller: Caller, opened: Opened, new: NewA
         "color": check_color(new.color),
         "proposed_by": new.proposed_by,
         "created_by": caller.uuid,
-        **await _mask_values(new.mask, _plane(opened), new.color),
+        **await _mask_values(pictures, new.mask, _plane(opened), new.color),
     }
     if not await store.insert_aoi(tx, opened.enrichment.id, uuid, values):
         raise QuadratError(ErrorKind.ALREADY_EXISTS, f"The enrichment has an area {uuid} already.", field="id")
     return await _get(tx, opened, uuid)
 
 
-async def update_aoi(tx: AsyncConnection, caller: Caller, path: EnrichmentPath, uuid: UUID, change: AoiChange) -> Aoi:
-    """Change what is given; a new colour repaints the mask.
+async def update_aoi(
+    tx: AsyncConnection, caller: Caller, where: tuple[EnrichmentPath, UUID], change: AoiChange, pictures: Pictures
+) -> Aoi:
+    """Change what is given about an area (enrichment, id); a new colour repaints the mask.
 
     Raises:
         QuadratError: not_found, forbidden, invalid.
     """
+    path, uuid = where
     opened = await open_enrichment(tx, caller, path, None)
     found = await _get(tx, opened, uuid, lock=True)
     require_write(caller, opened.access, "aois.update", made_by=found.created_by)
@@ -88,7 +93,7 @@ async def update_aoi(tx: AsyncConnection, caller: Caller, path: EnrichmentPath, 
         values["color"] = check_color(change.color)
     color = change.color if change.color is not None else found.color
     if change.mask is not None:
-        values |= await _mask_values(change.mask, _plane(opened), color)
+        values |= await _mask_values(pictures, change.mask, _plane(opened), color)
     elif masks.paint_of(color) != masks.paint_of(found.color):
         bits = await store.read_bits(tx, found.id)
         values["png"] = await asyncio.to_thread(_repaint, bits, found.mask.size, color)
@@ -141,12 +146,20 @@ def _plane(opened: Opened) -> Size | None:
     return None if reference is None else reference.size
 
 
-async def _mask_values(source: MaskSource, plane: Size | None, color: str | None) -> dict[str, Any]:
-    return store.mask_values(*await asyncio.to_thread(_draw, source, plane, color))
+async def _mask_values(pictures: Pictures, source: MaskSource, plane: Size | None, color: str | None) -> dict[str, Any]:
+    if source.png is not None:
+        decoded = await pictures.read_mask(source.png)
+        inside = masks.check_mask(decoded, plane)
+    elif source.box is not None:
+        inside = masks.fill_box(source.box, plane or masks.DEFAULT_SIZE)
+    else:
+        raise QuadratError(
+            ErrorKind.INVALID, "An area needs mask_image_data_url or bounding_box.", field="mask_image_data_url"
+        )
+    return store.mask_values(*await asyncio.to_thread(_draw, inside, color))
 
 
-def _draw(source: MaskSource, plane: Size | None, color: str | None) -> tuple[MaskFacts, bytes, bytes]:
-    inside = masks.read_mask(source, plane)
+def _draw(inside: Inside, color: str | None) -> tuple[MaskFacts, bytes, bytes]:
     return masks.describe(inside), masks.paint(inside, color), masks.pack(inside)
 
 

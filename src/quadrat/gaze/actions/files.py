@@ -1,6 +1,5 @@
 """Files that are uploaded in pieces, and the planes that are made of pictures."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -13,7 +12,7 @@ from quadrat.base.ids import new_uuid
 from quadrat.db.engine import Database
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.gaze.actions.access import not_found
-from quadrat.gaze.rules.pictures import read_picture, thumbnail
+from quadrat.gaze.pictures.pool import Pictures
 from quadrat.gaze.rules.texts import check_name
 from quadrat.gaze.store import files as store
 from quadrat.gaze.types import File, Reference, ReferenceKind
@@ -23,7 +22,6 @@ from quadrat.storage.blobs import BlobStore
 from quadrat.storage.types import SignedMethod
 
 MAX_PICTURE_BYTES = 512 * 1024**2
-_THUMBNAIL_PX = 2048
 _PART_BYTES = 16 * 1024**2
 _ADDRESS_LIFE = timedelta(hours=1)
 
@@ -36,6 +34,14 @@ def folder_of(uuid: UUID) -> str:
 def whole_key(uuid: UUID) -> str:
     """The bytes of a complete file."""
     return f"{folder_of(uuid)}/whole"
+
+
+@dataclass(frozen=True, slots=True)
+class FileBytes:
+    """Where bytes go, and what looks at them."""
+
+    blobs: BlobStore
+    pictures: Pictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +92,7 @@ async def open_file(tx: AsyncConnection, caller: Caller, workspace: Workspace, u
 
 
 async def append_to_file(
-    db: Database, blobs: BlobStore, file: File, offset_bytes: int, pieces: AsyncIterator[bytes]
+    db: Database, bytes_: FileBytes, file: File, offset_bytes: int, pieces: AsyncIterator[bytes]
 ) -> int:
     """Store the next bytes of an upload as they come; returns the new offset.
 
@@ -95,6 +101,7 @@ async def append_to_file(
     Raises:
         QuadratError: wrong_state for another offset than the file's, also when another sends the same bytes; too_large.
     """
+    blobs = bytes_.blobs
     if offset_bytes != file.offset_bytes:
         raise _wrong_offset(file.offset_bytes)
     async for part in _parts(pieces):
@@ -106,7 +113,7 @@ async def append_to_file(
         await blobs.put(key, part)
         grown = replace(file, offset_bytes=offset, parts=(*file.parts, key))
         if grown.is_complete:
-            grown = await _finish(blobs, grown)
+            grown = await _finish(bytes_, grown)
         async with db.begin() as tx:
             advanced = await store.advance_file(tx, file, grown)
         if not advanced:
@@ -140,8 +147,9 @@ def _wrong_offset(known: int) -> QuadratError:
     )
 
 
-async def _finish(blobs: BlobStore, file: File) -> File:
+async def _finish(bytes_: FileBytes, file: File) -> File:
     """Join the parts and look at what they are."""
+    blobs = bytes_.blobs
 
     async def joined() -> AsyncIterator[bytes]:
         for part in file.parts:
@@ -153,15 +161,13 @@ async def _finish(blobs: BlobStore, file: File) -> File:
     if file.size_bytes > MAX_PICTURE_BYTES:
         return file
     data = await blobs.read(whole_key(file.uuid), max_bytes=MAX_PICTURE_BYTES)
-    picture = await asyncio.to_thread(read_picture, data)
+    picture = await bytes_.pictures.recognize(data)
     if picture is None:
         return file
-    decoded, media_type, size = picture
-    if decoded is not data:
-        await blobs.put(whole_key(file.uuid), decoded)
-    small = await asyncio.to_thread(thumbnail, decoded, _THUMBNAIL_PX)
-    await blobs.put(f"{folder_of(file.uuid)}/thumbnail", small)
-    return replace(file, media_type=media_type, size=size)
+    if picture.data is not data:
+        await blobs.put(whole_key(file.uuid), picture.data)
+    await blobs.put(f"{folder_of(file.uuid)}/thumbnail", picture.thumbnail_png)
+    return replace(file, media_type=picture.media_type, size=picture.size)
 
 
 # Planes.

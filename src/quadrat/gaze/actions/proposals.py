@@ -1,24 +1,23 @@
 """Areas that a deployed model proposes.
 
-The model takes the reference image as base64 PNG and gives masks; see docs/gaze.md for its fields and
+The model takes the reference image as base64 and gives masks; see docs/gaze.md for its fields and
 examples/aoi_proposer for a package that works.
 """
 
 import asyncio
 import base64
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from PIL import Image
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.gaze.actions.access import EnrichmentPath, Opened, open_enrichment, require_plane
 from quadrat.gaze.actions.aois import add_aoi
 from quadrat.gaze.actions.files import read_reference_picture
+from quadrat.gaze.pictures.pool import Pictures
 from quadrat.gaze.rules import masks
 from quadrat.gaze.rules.masks import Inside
 from quadrat.gaze.types import Aoi, MaskSource, NewAoi, Size
@@ -66,7 +65,7 @@ class Proposal:
 async def open_proposal(
     tx: AsyncConnection, caller: Caller, path: EnrichmentPath, blobs: BlobStore
 ) -> tuple[Opened, bytes]:
-    """The enrichment, open for new areas, and its reference image as PNG.
+    """The enrichment, open for new areas, and its reference image, a PNG or JPEG.
 
     Raises:
         QuadratError: not_found, forbidden; wrong_state without a picture.
@@ -77,14 +76,7 @@ async def open_proposal(
     picture = None if reference is None else await read_reference_picture(blobs, reference)
     if picture is None:
         raise QuadratError(ErrorKind.WRONG_STATE, "This enrichment has no reference image to look at.")
-    return opened, await asyncio.to_thread(_as_png, picture)
-
-
-def _as_png(picture: bytes) -> bytes:
-    with Image.open(io.BytesIO(picture), formats=["PNG", "JPEG"]) as image:
-        target = io.BytesIO()
-        image.convert("RGB").save(target, "PNG")
-        return target.getvalue()
+    return opened, picture
 
 
 async def ask_model(
@@ -166,7 +158,7 @@ def _paint(inside: Inside) -> bytes:
 
 
 async def store_proposals(
-    tx: AsyncConnection, caller: Caller, path: EnrichmentPath, proposed: Sequence[NewAoi]
+    tx: AsyncConnection, caller: Caller, path: EnrichmentPath, proposed: Sequence[NewAoi], pictures: Pictures
 ) -> list[Aoi]:
     """Keep the areas, marked as proposed, all or none.
 
@@ -174,4 +166,4 @@ async def store_proposals(
         QuadratError: not_found, forbidden, invalid.
     """
     opened = await open_enrichment(tx, caller, path, "aois.create", creates=True)
-    return [await add_aoi(tx, caller, opened, new) for new in proposed]
+    return [await add_aoi(tx, caller, opened, new, pictures) for new in proposed]

@@ -5,15 +5,14 @@ division by the maximum, Lanczos to the size of the picture. The colour maps are
 Google (Apache-2.0), Viridis and Magma as polynomials by Matt Zucker (CC0), Jet by its piecewise definition.
 """
 
-import io
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from quadrat.errors import ErrorKind, QuadratError
+from quadrat.gaze.rules.png import write_png
 from quadrat.gaze.types import Size
 
 Grid = NDArray[np.float64]
@@ -21,6 +20,7 @@ Grid = NDArray[np.float64]
 MAX_BINS = 2000
 MAX_SIDE_PX = 8192
 _DEFAULT_SIDE_PX = 512
+_LOBES = 3
 
 
 class Colormap(StrEnum):
@@ -168,28 +168,31 @@ def colors(values: Grid, colormap: Colormap) -> NDArray[np.uint8]:
     return (np.clip(rgb, 0, 1) * 255).round().astype(np.uint8)
 
 
-def draw_png(grid: Grid, size: Size, colormap: Colormap) -> bytes:
+def enlarge(grid: Grid, size: Size) -> Grid:
+    """The map at the size of a picture, by a Lanczos filter; values stay within 0..1."""
+    rows = _lanczos(grid.shape[0], size.height)
+    columns = _lanczos(grid.shape[1], size.width)
+    return np.clip(rows @ grid @ columns.T, 0, 1)
+
+
+def _lanczos(n_in: int, n_out: int) -> Grid:
+    """Weights of each input for each output along one side; a side that shrinks is smoothed as far as it shrinks."""
+    scale = max(1.0, n_in / n_out)
+    centers = (np.arange(n_out) + 0.5) * n_in / n_out - 0.5
+    distance = (np.arange(n_in)[None, :] - centers[:, None]) / scale
+    weights = np.where(np.abs(distance) < _LOBES, np.sinc(distance) * np.sinc(distance / _LOBES), 0.0)
+    normalized: Grid = weights / weights.sum(axis=1, keepdims=True)
+    return normalized
+
+
+def draw_png(values: Grid, colormap: Colormap) -> bytes:
     """The map alone: RGBA, its alpha grows with the value."""
-    target = io.BytesIO()
-    _draw(grid, size, colormap).save(target, "PNG")
-    return target.getvalue()
-
-
-def _draw(grid: Grid, size: Size, colormap: Colormap) -> Image.Image:
-    scaled = Image.fromarray(grid.astype(np.float32)).resize((size.width, size.height), Image.Resampling.LANCZOS)
-    values = np.clip(np.asarray(scaled, dtype=np.float64), 0, 1)
     alpha = (values * 255).round().astype(np.uint8)
-    return Image.fromarray(np.dstack([colors(values, colormap), alpha]))
+    return write_png(np.dstack([colors(values, colormap), alpha]))
 
 
-def lay_over(grid: Grid, background: bytes | None, size: Size, colormap: Colormap) -> bytes:
-    """The map over the reference image, or over white where there is none."""
-    base = Image.new("RGBA", (size.width, size.height), "white")
-    if background is not None:
-        with Image.open(io.BytesIO(background), formats=["PNG", "JPEG"]) as image:
-            shown = image.convert("RGBA").resize((size.width, size.height), Image.Resampling.LANCZOS)
-        base.alpha_composite(shown)
-    base.alpha_composite(_draw(grid, size, colormap))
-    target = io.BytesIO()
-    base.convert("RGB").save(target, "PNG")
-    return target.getvalue()
+def lay_over(values: Grid, background: NDArray[np.uint8], colormap: Colormap) -> bytes:
+    """The map over the reference image, RGB at the same size."""
+    shown = values[..., None]
+    mixed = colors(values, colormap) * shown + background * (1 - shown)
+    return write_png(mixed.round().astype(np.uint8))

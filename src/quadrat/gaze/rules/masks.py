@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import io
 import re
 import zlib
 from hashlib import sha256
@@ -10,10 +9,10 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from quadrat.errors import ErrorKind, QuadratError
-from quadrat.gaze.types import Box, MaskFacts, MaskSource, Size
+from quadrat.gaze.rules.png import write_png
+from quadrat.gaze.types import Box, MaskFacts, Size
 
 Inside: TypeAlias = NDArray[np.bool_]
 """Inside pixels, indexed [row, column]."""
@@ -22,7 +21,6 @@ MAX_PIXELS = 64_000_000
 MAX_URL_BYTES = 32 * 1024**2
 DEFAULT_SIZE = Size(1000, 1000)
 _PREFIX = "data:image/png;base64,"
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOR = re.compile(r"#([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})")
 _ASPECT_TOLERANCE = 0.02
 _DARKEST_LUMA = 16
@@ -54,40 +52,6 @@ def data_url(png: bytes) -> str:
     return _PREFIX + base64.b64encode(png).decode()
 
 
-def decode_png(png: bytes) -> Inside:
-    """The inside pixels of an uploaded mask.
-
-    A PNG whose alpha is not opaque everywhere: alpha above 0. Otherwise: any colour above 0. So half-transparent fills
-    count, and so do masks of grey or black and white.
-
-    Raises:
-        QuadratError: invalid for anything but a PNG with 1 to 64 million pixels.
-    """
-    if not png.startswith(_SIGNATURE):
-        raise _invalid("The mask is not a PNG.")
-    try:
-        with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise _invalid(f"A mask may have at most {MAX_PIXELS} pixels.")
-            return _inside(image)
-    except QuadratError:
-        raise
-    # Pillow has no common base for what broken files and decompression bombs raise.
-    except Exception:  # noqa: BLE001
-        raise _invalid("The mask cannot be decoded as PNG.") from None
-
-
-def _inside(image: Image.Image) -> Inside:
-    if image.mode in {"I;16", "I"}:
-        return np.asarray(image) > 0
-    has_alpha = image.mode in {"LA", "RGBA", "PA"} or "transparency" in image.info
-    pixels = np.asarray(image.convert("RGBA"))
-    if has_alpha and int(pixels[..., 3].min()) < 255:
-        inside: Inside = pixels[..., 3] > 0
-        return inside
-    return np.asarray((pixels[..., :3] > 0).any(axis=2))
-
-
 def fill_box(box: Box, size: Size) -> Inside:
     """A rectangle at the size of the reference image, its edges rounded to pixels.
 
@@ -106,21 +70,16 @@ def fill_box(box: Box, size: Size) -> Inside:
     return inside
 
 
-def read_mask(source: MaskSource, reference: Size | None) -> Inside:
-    """The inside pixels that a request gives, checked against the reference image.
+def check_mask(inside: Inside, reference: Size | None) -> Inside:
+    """The inside pixels of a picture, checked against the reference image.
 
     Args:
-        source: A picture, or a box.
+        inside: As decoded.
         reference: Size of the reference image; None when the plane has none.
 
     Raises:
         QuadratError: invalid.
     """
-    if source.png is None:
-        if source.box is None:
-            raise _invalid("An area needs mask_image_data_url or bounding_box.")
-        return fill_box(source.box, reference or DEFAULT_SIZE)
-    inside = decode_png(source.png)
     height, width = inside.shape
     if reference is not None:
         ratio = (width / height) / (reference.width / reference.height)
@@ -182,9 +141,7 @@ def paint(inside: Inside, color: str | None) -> bytes:
     """The canonical PNG: RGBA, inside opaque in the area's colour, outside (0, 0, 0, 0)."""
     pixels = np.zeros((*inside.shape, 4), np.uint8)
     pixels[inside] = (*paint_of(color), 255)
-    target = io.BytesIO()
-    Image.fromarray(pixels).save(target, "PNG", compress_level=6)
-    return target.getvalue()
+    return write_png(pixels)
 
 
 def decode_rle(counts: list[int], size: Size) -> Inside:

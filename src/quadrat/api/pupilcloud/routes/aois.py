@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Literal
 
-from fastapi import Query, Request
+from fastapi import Depends, Query, Request
 from starlette.responses import Response
 
 from quadrat.api.guard import new_router
@@ -20,6 +20,7 @@ from quadrat.gaze.actions import aois, proposals
 from quadrat.gaze.actions.access import EnrichmentPath
 from quadrat.gaze.actions.statistics import plan_statistics
 from quadrat.gaze.analysis import Analyst, Plan
+from quadrat.gaze.pictures.pool import Pictures
 from quadrat.gaze.rules import tables
 from quadrat.gaze.types import Statistics
 from quadrat.identity.types import Caller
@@ -29,6 +30,14 @@ router = new_router("Areas of interest")
 _ALL = IN_ENRICHMENT + "/aois"
 _STATS = IN_ENRICHMENT + "/aois:stats"
 _ONE = _ALL + "/{aoi_id}"
+
+
+async def _pictures(request: Request) -> Pictures:
+    found: Pictures = request.state.pictures
+    return found
+
+
+InPictures = Annotated[Pictures, Depends(_pictures)]
 Rids = Annotated[list[str], Query(description="Recordings; repeated or separated by commas, all when absent")]
 Table = Literal["aoi_metrics", "metrics", "aois", "labels", "coverage", "visits", "transitions", "aoi_fixations"]
 
@@ -40,17 +49,17 @@ async def get_aois(tx: Tx, caller: SignedIn, path: InEnrichment) -> Success[list
 
 
 @router.post(_ALL, operation_id="post_aoi")
-async def post_aoi(tx: Tx, caller: SignedIn, path: InEnrichment, body: AoiPost) -> Success[Aoi]:
+async def post_aoi(tx: Tx, caller: SignedIn, path: InEnrichment, pictures: InPictures, body: AoiPost) -> Success[Aoi]:
     """Draw an area, by a mask or a box."""
     opened = await aois.open_for_new(tx, caller, path)
     new = convert.new_aoi(body, (path.enrichment, None))
-    return success(convert.aoi(await aois.add_aoi(tx, caller, opened, new)))
+    return success(convert.aoi(await aois.add_aoi(tx, caller, opened, new, pictures)))
 
 
 @router.post(_STATS, operation_id="post_aoi_1")
-async def post_aoi_1(tx: Tx, caller: SignedIn, path: InEnrichment, body: AoiPost) -> Success[Aoi]:
+async def post_aoi_1(tx: Tx, caller: SignedIn, path: InEnrichment, pictures: InPictures, body: AoiPost) -> Success[Aoi]:
     """The same as `post_aoi`."""
-    return await post_aoi(tx, caller, path, body)
+    return await post_aoi(tx, caller, path, pictures, body)
 
 
 @router.delete(_ALL, operation_id="delete_aois")
@@ -74,20 +83,24 @@ async def get_aoi(tx: Tx, caller: SignedIn, path: InEnrichment, aoi_id: str) -> 
 
 
 @router.post(_ONE, operation_id="post_aoi_0")
-async def post_aoi_0(tx: Tx, caller: SignedIn, path: InEnrichment, aoi_id: str, body: AoiPost) -> Success[Aoi]:
+async def post_aoi_0(
+    tx: Tx, caller: SignedIn, path: InEnrichment, pictures: InPictures, aoi_id: str, body: AoiPost
+) -> Success[Aoi]:
     """Draw an area whose id is in the path."""
     opened = await aois.open_for_new(tx, caller, path)
     new = convert.new_aoi(body, (path.enrichment, aoi_id))
-    return success(convert.aoi(await aois.add_aoi(tx, caller, opened, new)))
+    return success(convert.aoi(await aois.add_aoi(tx, caller, opened, new, pictures)))
 
 
 @router.patch(_ONE, operation_id="patch_aoi")
-async def patch_aoi(tx: Tx, caller: SignedIn, path: InEnrichment, aoi_id: str, body: AoiPatch) -> Success[Aoi]:
+async def patch_aoi(
+    tx: Tx, caller: SignedIn, path: InEnrichment, pictures: InPictures, aoi_id: str, body: AoiPatch
+) -> Success[Aoi]:
     """Change what is given."""
     uuid = to_uuid(aoi_id, "Area")
     await aois.get_aoi(tx, caller, path, uuid)
     change = convert.aoi_change(body, (path.enrichment, uuid))
-    return success(convert.aoi(await aois.update_aoi(tx, caller, path, uuid, change)))
+    return success(convert.aoi(await aois.update_aoi(tx, caller, (path, uuid), change, pictures)))
 
 
 @router.delete(_ONE, operation_id="delete_aoi")
@@ -183,5 +196,5 @@ async def propose_aois(request: Request, caller: SignedIn, raw: AtEnrichment, bo
         opened, picture = await proposals.open_proposal(tx, caller, path, request.state.blobs)
     proposed = await proposals.ask_model(request.state.engine, caller, opened, picture, proposal)
     async with db.begin() as tx:
-        made = await proposals.store_proposals(tx, caller, path, proposed)
+        made = await proposals.store_proposals(tx, caller, path, proposed, request.state.pictures)
     return success([convert.aoi(found) for found in made])

@@ -60,4 +60,5 @@ async def patch_file(request: Request, caller: SignedIn, workspace_id: str, file
     require_tus(request)
     offset = number_of(request, "upload-offset")
     pieces = pieces_of(request, limits.max_upload_bytes)
-    return no_content(await files.append_to_file(db, request.state.blobs, file, offset, pieces))
+    bytes_ = files.FileBytes(request.state.blobs, request.state.pictures)
+    return no_content(await files.append_to_file(db, bytes_, file, offset, pieces))

@@ -119,14 +119,14 @@ async def _answer(request: Request, caller: Caller, workspace_id: str, asked: He
     if asked.as_json:
         result = {"n_bins_x": grid.shape[1], "n_bins_y": grid.shape[0], "values": grid.tolist()}
         return json_response({"code": 200, "status": "success", "result": result})
-    drawn = await heatmaps.draw(request.state.blobs, plan, grid, options)
+    drawn = await heatmaps.draw((request.state.blobs, request.state.pictures), plan, grid, options)
     return Response(drawn.png, media_type="image/png")
 
 
 async def _zipped(request: Request, caller: Caller, workspace_id: str, asked: HeatmapPost) -> Response:
     options = heatmap_options(asked)
     plan, grid = await _grid(request, caller, workspace_id, (asked, options))
-    drawn = await heatmaps.draw(request.state.blobs, plan, grid, options)
+    drawn = await heatmaps.draw((request.state.blobs, request.state.pictures), plan, grid, options)
     return Response(
         _zip_of(drawn),
         media_type="application/zip",
