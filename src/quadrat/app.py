@@ -29,9 +29,9 @@ from quadrat.gaze.pictures.pool import Pictures
 from quadrat.identity.authenticator import Authenticator
 from quadrat.imaging.pool import DecoderPool
 from quadrat.imaging.types import Bounds
+from quadrat.jobs.waiting import JobWaiter
 from quadrat.objects.columns.cache import ColumnCache
 from quadrat.objects.store.clock import CHANNEL
-from quadrat.jobs.waiting import JobWaiter
 from quadrat.runner.local import LocalRunner
 from quadrat.samples.guard import SampleBlobGuard
 from quadrat.samples.reader import ImageReader

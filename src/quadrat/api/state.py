@@ -13,6 +13,7 @@ from quadrat.identity.authenticator import Authenticator
 from quadrat.objects.columns.cache import ColumnCache
 from quadrat.samples.thumbnails import Thumbnails
 from quadrat.jobs.waiting import JobWaiter
+from quadrat.objects.columns.cache import ColumnCache
 from quadrat.serving.engine import ServingEngine
 from quadrat.storage.blobs import BlobStore
 from quadrat.storage.references import References

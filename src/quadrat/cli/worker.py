@@ -141,8 +141,7 @@ async def _work(settings: Settings, url: str, *, stop_with_parent: bool) -> None
     )
     worker = Worker(
         db,
-        Registry([*JOB_HANDLERS, *SERVING_HANDLERS, *SAMPLE_HANDLERS, *OBJECT_HANDLERS]),
-        Registry([*JOB_HANDLERS, *SERVING_HANDLERS, *SAMPLE_HANDLERS, *GAZE_HANDLERS]),
+        Registry([*JOB_HANDLERS, *SERVING_HANDLERS, *SAMPLE_HANDLERS, *OBJECT_HANDLERS, *GAZE_HANDLERS]),
         resources,
         concurrency=settings.worker_concurrency,
         timing=WorkerTiming(grace_s=settings.shutdown_grace_s),
