@@ -1,6 +1,7 @@
 """`make demo`: start a server on a temporary data directory, run the main job through the real clients, stop.
 
-The job itself stands in `drive.py`; it runs in an environment of its own with the two unchanged client programs.
+The job itself stands in `drive.py`; it runs in an environment of its own with the two unchanged client programs. A
+second act, `look.py`, measures where somebody looked.
 """
 
 import argparse
@@ -62,12 +63,18 @@ def main() -> None:
     data_dir = Path(tempfile.mkdtemp(prefix="quadrat-demo-"))
     token = secrets.token_hex(20)
     process, address = start_server(data_dir, token)
+    acts = (["drive.py", "--results", HERE / "results.csv"], ["look.py", "--heatmap", HERE / "heatmap.png"])
+    code = 0
     try:
-        code = subprocess.run(
-            [DRIVER_PYTHON, HERE / "drive.py", "--url", address, "--results", HERE / "results.csv"],
-            env={**os.environ, "QUADRAT_DEMO_TOKEN": token, "LIGHTLY_DID_VERSION_CHECK": "True"},
-            check=False,
-        ).returncode
+        for program, *options in acts:
+            code = (
+                code
+                or subprocess.run(
+                    [DRIVER_PYTHON, HERE / program, "--url", address, *options],
+                    env={**os.environ, "QUADRAT_DEMO_TOKEN": token, "LIGHTLY_DID_VERSION_CHECK": "True"},
+                    check=False,
+                ).returncode
+            )
     except KeyboardInterrupt:
         code = 130
     if keep and code == 0:

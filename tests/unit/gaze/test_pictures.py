@@ -66,7 +66,7 @@ async def test_mask_of_too_many_pixels_is_refused(pictures: Pictures):
 
 async def test_picture_for_which_there_is_no_memory_is_refused(pictures: Pictures, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("quadrat.gaze.pictures.pool._MEMORY_BYTES", 1024)
-    with pytest.raises(QuadratError, match="broke down|more memory"):
+    with pytest.raises(QuadratError, match=r"broke down|more memory"):
         await pictures.read_mask(png(np.ones((2, 2), np.uint8)))
 
 
