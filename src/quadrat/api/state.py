@@ -10,10 +10,9 @@ from quadrat.db.engine import Database
 from quadrat.gaze.analysis import Analyst
 from quadrat.gaze.pictures.pool import Pictures
 from quadrat.identity.authenticator import Authenticator
-from quadrat.objects.columns.cache import ColumnCache
-from quadrat.samples.thumbnails import Thumbnails
 from quadrat.jobs.waiting import JobWaiter
 from quadrat.objects.columns.cache import ColumnCache
+from quadrat.samples.thumbnails import Thumbnails
 from quadrat.serving.engine import ServingEngine
 from quadrat.storage.blobs import BlobStore
 from quadrat.storage.references import References
