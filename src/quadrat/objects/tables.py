@@ -463,3 +463,26 @@ class _ImageRangeColumns(TypedColumns):
 # Numbers of images that an import has taken: bytes may be stored under them before the rows are there. An import ends
 # by removing its own; what one that was killed has left shows which bytes have to go.
 image_range = Table("image_range", metadata, _ImageRangeColumns, schema=SCHEMA)
+
+
+class _AnnotationBatchColumns(TypedColumns):
+    # Chosen by the page that sent it, so that sending twice is sending once.
+    id: Named[UUID] = Column(Uuid, primary_key=True)
+    project_id: Named[int] = Column(BigInteger, _to("identity.project"), index=True)
+    user_id: Named[int] = Column(BigInteger, _to("identity.user"))
+    # Number and time of the change that it made; the time is the objects' `decided_at`.
+    change: Named[int] = Column(BigInteger)
+    at: Named[datetime] = Column(DateTime(timezone=True))
+    object_ids: Named[list[int]] = Column(ARRAY(BigInteger))
+    n_changed: Named[int] = Column(Integer)
+    undone_at: Named[datetime | None] = Column(DateTime(timezone=True))
+
+
+# What a person decided in one go, for as long as it can be taken back.
+annotation_batch = Table(
+    "annotation_batch",
+    metadata,
+    _AnnotationBatchColumns,
+    Index("ix_annotation_batch_user_id_at", "user_id", "at"),
+    schema=SCHEMA,
+)

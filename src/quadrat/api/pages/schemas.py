@@ -1,7 +1,7 @@
 """What the pages' own interface sends and takes."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
@@ -100,3 +100,26 @@ class Answer(_In):
     """The answer to what a job asks."""
 
     reply: dict[str, Any]
+
+
+class Annotations(_In):
+    """What an annotator decided in one go; `id` is new for each batch, and sending a batch twice is sending it once."""
+
+    id: UUID
+    project_id: int
+    target_ids: list[int] = Field(min_length=1, max_length=100_000)
+    classifications: list[int] = Field(description="A taxon for each object; -1 keeps the present one")
+    wanted_qualification: Literal["V", "D"]
+
+
+class AnnotationsDone(BaseModel):
+    """How many objects a batch changed."""
+
+    changed: int
+
+
+class AnnotationsUndone(BaseModel):
+    """How many objects are what they were before, of how many that the batch had changed."""
+
+    undone: int
+    changed: int

@@ -55,14 +55,30 @@ async def classify(tx: AsyncConnection, caller: Caller, object_ids: Ids, taxa: I
     Raises:
         QuadratError: invalid lists or taxa; not_found, forbidden.
     """
-    _check_lengths(object_ids, classifications=taxa)
+    await check_decisions(tx, object_ids, taxa)
     project_id = await open_objects(tx, caller, object_ids, Permission.CLASSIFY)
-    assigned = np.unique(taxa[taxa != KEEP])
-    await _check_taxa(tx, assigned)
+    return await decide(tx, caller, await begin_change(tx, project_id), (object_ids, taxa), state)
+
+
+async def check_decisions(tx: AsyncConnection, object_ids: Ids, taxa: Ids) -> None:
+    """Refuse unless there is one taxon, or `KEEP`, for each object.
+
+    Raises:
+        QuadratError: invalid.
+    """
+    _check_lengths(object_ids, classifications=taxa)
+    await _check_taxa(tx, np.unique(taxa[taxa != KEEP]))
+
+
+async def decide(
+    tx: AsyncConnection, caller: Caller, change: store.Change, given: tuple[Ids, Ids], state: State | None
+) -> int:
+    """The part of `classify` that a change has been begun for; how many objects changed."""
+    object_ids, taxa = given
     last = _last_of_each(object_ids)
-    change = await begin_change(tx, project_id)
     n = await store.decide(tx, change, (object_ids[last], taxa[last]), state, caller.user_id)
-    await object_store.remember_taxa(tx, caller.user_id, project_id, assigned.tolist())
+    assigned = np.unique(taxa[taxa != KEEP])
+    await object_store.remember_taxa(tx, caller.user_id, change.project_id, assigned.tolist())
     return n
 
 

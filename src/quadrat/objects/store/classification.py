@@ -160,6 +160,29 @@ used AS (
 SELECT coalesce(string_agg(int8send(id), ''::bytea ORDER BY id), ''::bytea) FROM old
 """)  # noqa: S608 - constants of this module
 
+# Only what nobody has touched since, as the same decision at the same moment tells.
+_UNDO = text(f"""
+WITH old AS MATERIALIZED (
+    SELECT o.*, h.entered_at, h.author_id AS h_author, h.taxon_id AS new_taxon, coalesce(h.state, 'U')::char(1) AS new_state
+    FROM unnest(:ids) AS g (id) JOIN objects.object o ON o.id = g.id
+    LEFT JOIN objects.history h ON h.object_id = o.id AND h.change = :undone
+    WHERE o.project_id = :project AND o.author_id = :author AND o.decided_at = :decided_at
+      AND NOT EXISTS (SELECT FROM objects.history l WHERE l.object_id = o.id AND l.change > :undone)
+),
+done AS (
+    UPDATE objects.object o SET
+        taxon_id = old.new_taxon,
+        state = old.new_state,
+        author_id = CASE WHEN old.new_state IN ('V', 'D') THEN old.h_author END,
+        decided_at = CASE WHEN old.new_state IN ('V', 'D') THEN old.entered_at END
+    FROM old WHERE o.id = old.id
+),
+used AS (
+    DELETE FROM objects.history h USING old WHERE h.object_id = old.id AND h.change = :undone
+), {_COUNTS}
+SELECT coalesce(string_agg(int8send(id), ''::bytea ORDER BY id), ''::bytea) FROM old
+""")  # noqa: S608 - constants of this module
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -249,6 +272,25 @@ async def find_restorable(
 async def restore(tx: AsyncConnection, change: Change, object_ids: Ids, wanted: Reversion) -> int:
     """Revert, and use up the lines; how many objects were concerned."""
     return await _change(tx, change, _RESTORE, _reversion(object_ids, wanted))
+
+
+async def undo(tx: AsyncConnection, change: Change, made: Change, object_ids: Ids, author_id: UserId) -> int:
+    """Take back a person's decisions exactly, history included, where nothing has happened since; how many.
+
+    Args:
+        tx: The transaction.
+        change: Which change this is.
+        made: The change that is taken back.
+        object_ids: Which objects it may have concerned.
+        author_id: Who made it.
+    """
+    parameters = {
+        "ids": integers(object_ids),
+        "undone": made.number,
+        "decided_at": made.at,
+        "author": author_id,
+    }
+    return await _change(tx, change, _UNDO, parameters)
 
 
 def _reversion(object_ids: Ids, wanted: Reversion) -> dict[str, Any]:
