@@ -106,7 +106,6 @@ class Annotations(_In):
     """What an annotator decided in one go; `id` is new for each batch, and sending a batch twice is sending it once."""
 
     id: UUID
-    project_id: int
     target_ids: list[int] = Field(min_length=1, max_length=100_000)
     classifications: list[int] = Field(description="A taxon for each object; -1 keeps the present one")
     wanted_qualification: Literal["V", "D"]

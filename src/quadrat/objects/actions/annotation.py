@@ -57,9 +57,7 @@ async def annotate(tx: AsyncConnection, caller: Caller, batch_id: UUID, wanted: 
         return known.n_changed
     n = await decide(tx, caller, change, (wanted.object_ids, wanted.taxa), wanted.state)
     await store.delete_batches_before(tx, caller.user_id, change.at - KEPT)
-    await store.insert_batch(
-        tx, batch_id, store.Batch(change, caller.user_id, np.unique(wanted.object_ids), n, None)
-    )
+    await store.insert_batch(tx, batch_id, store.Batch(change, caller.user_id, np.unique(wanted.object_ids), n, None))
     return n
 
 

@@ -163,7 +163,8 @@ SELECT coalesce(string_agg(int8send(id), ''::bytea ORDER BY id), ''::bytea) FROM
 # Only what nobody has touched since, as the same decision at the same moment tells.
 _UNDO = text(f"""
 WITH old AS MATERIALIZED (
-    SELECT o.*, h.entered_at, h.author_id AS h_author, h.taxon_id AS new_taxon, coalesce(h.state, 'U')::char(1) AS new_state
+    SELECT o.*, h.entered_at, h.author_id AS h_author,
+           h.taxon_id AS new_taxon, coalesce(h.state, 'U')::char(1) AS new_state
     FROM unnest(:ids) AS g (id) JOIN objects.object o ON o.id = g.id
     LEFT JOIN objects.history h ON h.object_id = o.id AND h.change = :undone
     WHERE o.project_id = :project AND o.author_id = :author AND o.decided_at = :decided_at
