@@ -5,6 +5,8 @@ interface Page {
   pattern: string[];
   title: string;
   load: Load;
+  /** What the page is told besides its address. */
+  fixed: Record<string, string>;
 }
 export interface Found {
   title: string;
@@ -14,13 +16,24 @@ export interface Found {
   key: string;
 }
 
-const at = (pattern: string, title: string, load: Load): Page => ({ pattern: pattern.split('/').filter(Boolean), title, load });
+const at = (pattern: string, title: string, load: Load, fixed: Record<string, string> = {}): Page => ({ pattern: pattern.split('/').filter(Boolean), title, load, fixed });
+const listed = (resource: string, title: string): Page => at(`p/:project/${resource}`, title, () => import('../pages/Resource.svelte'), { resource });
 
 const PAGES: Page[] = [
   at('', 'Home', () => import('../pages/Home.svelte')),
   at('projects', 'Projects', () => import('../pages/Projects.svelte')),
   at('p/:project', 'Project', () => import('../pages/Project.svelte')),
-  at('p/:project/models', 'Models', () => import('../pages/Models.svelte')),
+  listed('models', 'Models'),
+  listed('pipelines', 'Pipelines'),
+  listed('connectors', 'Connectors'),
+  listed('credentials', 'Credentials'),
+  listed('schedules', 'Schedules'),
+  listed('variables', 'Environment variables'),
+  listed('roles', 'Roles'),
+  listed('service-users', 'Service users'),
+  at('p/:project/pipelines/:pipeline', 'Pipeline', () => import('../pages/Pipeline.svelte')),
+  at('p/:project/logs', 'Logs', () => import('../pages/Logs.svelte')),
+  at('p/:project/monitoring', 'Monitoring', () => import('../pages/Monitoring.svelte')),
   at('p/:project/models/:model', 'Model', () => import('../pages/Model.svelte')),
   at('p/:project/models/:model/:version', 'Version', () => import('../pages/Version.svelte')),
   at('p/:project/sort', 'Sort', () => import('../pages/Sort.svelte')),
@@ -49,7 +62,7 @@ export function preload(): void {
 export function find(segments: readonly string[], pages: readonly Page[] = PAGES): Found {
   for (const page of pages) {
     if (page.pattern.length !== segments.length) continue;
-    const parameters: Record<string, string> = {};
+    const parameters: Record<string, string> = { ...page.fixed };
     const fits = page.pattern.every((part, place) => {
       const segment = segments[place] ?? '';
       if (!part.startsWith(':')) return part === segment;
