@@ -1,12 +1,13 @@
 """What happens on the server, told to the pages that are open: one subscription per connection."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from quadrat.db.notify import Listener
-from quadrat.identity.types import Caller, UserId
+from quadrat.identity.types import Caller
+from quadrat.serving.signals import LOGS
 
 JOBS = "quadrat_job"
 _LONGEST_QUEUE = 1000
@@ -25,32 +26,60 @@ class JobChanged:
     owner_id: int
 
 
+@dataclass(frozen=True, slots=True)
+class LinesWritten:
+    """New lines stand in the logs of a project.
+
+    Args:
+        project_id: Which.
+    """
+
+    project_id: int
+
+
 class Missed:
     """News were lost, as after a broken database connection: look at everything anew."""
 
 
-News = JobChanged | Missed | None
+News = JobChanged | LinesWritten | Missed | None
 """None ends a subscription: the server stops."""
+
+Wanted = Callable[[JobChanged | LinesWritten], bool]
+
+
+def jobs_of(caller: Caller) -> Wanted:
+    """Changes of the jobs that the caller may see."""
+
+    def wanted(news: JobChanged | LinesWritten) -> bool:
+        return isinstance(news, JobChanged) and (caller.is_platform_admin or caller.user_id == news.owner_id)
+
+    return wanted
+
+
+def lines_of(project_id: int) -> Wanted:
+    """New lines in a project's logs; whether the listener may read them is decided before."""
+    return lambda news: isinstance(news, LinesWritten) and news.project_id == project_id
 
 
 class EventHub:
     """Spreads the database's notifications to open pages. `attach` it before the listener starts."""
 
     def __init__(self) -> None:
-        self._queues: dict[asyncio.Queue[News], Caller] = {}
+        self._queues: dict[asyncio.Queue[News], Wanted] = {}
         self._closed = False
 
     def attach(self, listener: Listener) -> None:
         """Hear of changes from this listener."""
         listener.subscribe(JOBS, self._on_job, on_reset=self._on_reset)
+        listener.subscribe(LOGS, self._on_lines)
 
     @contextmanager
-    def subscribe(self, caller: Caller) -> Iterator[asyncio.Queue[News]]:
-        """What this caller may hear of, until the end of the block."""
+    def subscribe(self, wanted: Wanted) -> Iterator[asyncio.Queue[News]]:
+        """What one listener wants to hear of, until the end of the block."""
         queue: asyncio.Queue[News] = asyncio.Queue()
         if self._closed:
             queue.put_nowait(None)
-        self._queues[queue] = caller
+        self._queues[queue] = wanted
         try:
             yield queue
         finally:
@@ -64,10 +93,15 @@ class EventHub:
 
     def _on_job(self, payload: str) -> None:
         job_id, _, owner_id = payload.partition(" ")
-        changed = JobChanged(int(job_id), int(owner_id))
-        for queue, caller in self._queues.items():
-            if caller.is_platform_admin or caller.user_id == UserId(changed.owner_id):
-                self._put(queue, changed)
+        self._tell(JobChanged(int(job_id), int(owner_id)))
+
+    def _on_lines(self, payload: str) -> None:
+        self._tell(LinesWritten(int(payload)))
+
+    def _tell(self, news: JobChanged | LinesWritten) -> None:
+        for queue, wanted in self._queues.items():
+            if wanted(news):
+                self._put(queue, news)
 
     def _on_reset(self) -> None:
         for queue in self._queues:

@@ -16,6 +16,7 @@ from quadrat.errors import QuadratError
 from quadrat.runner.base import LogLine, LogSink
 from quadrat.serving.log_types import LogEntry, LogPlace
 from quadrat.serving.rules.logs import LogIds
+from quadrat.serving.signals import announce_lines
 from quadrat.serving.store import logs as store
 from quadrat.serving.types import Deployment
 
@@ -142,6 +143,7 @@ class LogBook:
                 async with self._db.begin() as tx:
                     found = await self._find_sources(tx, block)
                     await store.append_lines(tx, [(found[_source(entry)], entry) for entry in block])
+                    await announce_lines(tx, {entry.place.project_id for entry in block})
                 # Only what was committed is there the next time.
                 self._sources.update(found)
             except QuadratError:

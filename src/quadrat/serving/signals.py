@@ -1,5 +1,7 @@
 """What wakes the engines of all processes: sent in the transaction that changes something, released by its commit."""
 
+from collections.abc import Collection
+
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.db.notify import notify
@@ -20,6 +22,9 @@ PIPELINE_REQUESTS = "quadrat_serving_pipeline_requests"
 DELIVERIES = "quadrat_serving_deliveries"
 """Payload: the number of a connector for which messages wait, or which has changed."""
 
+LOGS = "quadrat_serving_logs"
+"""Payload: the number of a project in whose logs new lines stand."""
+
 
 async def announce_version(tx: AsyncConnection, version_id: VersionId) -> None:
     """Call in every transaction that changes or deletes a version."""
@@ -39,6 +44,12 @@ async def announce_requests(tx: AsyncConnection, version_id: VersionId) -> None:
 async def announce_deleted_requests(tx: AsyncConnection, version_id: VersionId) -> None:
     """Call in every transaction that deletes batch requests."""
     await notify(tx, REQUESTS, str(-version_id))
+
+
+async def announce_lines(tx: AsyncConnection, project_ids: Collection[int]) -> None:
+    """Call in every transaction that writes lines of logs."""
+    for project_id in project_ids:
+        await notify(tx, LOGS, str(project_id))
 
 
 async def announce_pipelines(tx: AsyncConnection) -> None:

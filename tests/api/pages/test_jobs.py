@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from quadrat.api.pages.routes.events import stream
+from quadrat.api.pages.routes.events import job_events
 from quadrat.identity.types import Caller
 from quadrat.jobs import actions, store
 from quadrat.jobs.types import JobId, JobState, ResultFile
@@ -76,7 +76,7 @@ class _Stream:
     def __init__(self, browser: Browser, caller: Caller, since: str | None = None) -> None:
         self.is_signed_in = True
         moment = None if since is None else datetime.fromisoformat(since)
-        self._body = stream(browser.house.db, browser.hub, caller, moment, self._is_open)
+        self._body = job_events(browser.house.db, browser.hub, caller, moment, self._is_open)
 
     async def _is_open(self) -> bool:
         return self.is_signed_in

@@ -1,3 +1,5 @@
+import asyncio
+
 import pytest
 
 from quadrat.identity.actions.roles import create_service_user
@@ -92,6 +94,9 @@ async def test_sign_out_ends_the_session_for_everyone_who_holds_it(browser: Brow
     answer = await browser.client.delete("/ui/api/session", headers={"X-Quadrat-CSRF": csrf})
     assert answer.status_code == 204
     assert "quadrat_session" not in browser.client.cookies
+    async with asyncio.timeout(10):  # until the news has reached this process
+        while browser.house.authenticator.remembered(held) is not None:
+            await asyncio.sleep(0)
     answer = await browser.client.get("/v2.1/user", headers={"Authorization": f"Bearer {held}"})
     assert answer.status_code == 401
 
