@@ -22,9 +22,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("browser"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """The browser, found on the machine; none is downloaded."""
+    """The browser, found on the machine; none is downloaded.
+
+    It ends with the module: while it runs, no other test of this process could run an event loop.
+    """
     named = os.environ.get("QUADRAT_TEST_BROWSER")
     found = named or next((path for name in _BROWSERS if (path := shutil.which(name))), None)
     if found is None and _MAC.exists():
