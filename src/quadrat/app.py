@@ -46,7 +46,7 @@ DOORS = (ubiops, lightly, ecotaxa, pupilcloud)
 # Their routes stream and limit files themselves.
 _FILE_UPLOADS = re.compile(
     r"/files/.*|/v2\.1/projects/[^/]+/(models/[^/]+/versions/[^/]+/upload|blobs)/?|/v2/workspaces/[^/]+/files/[^/]+"
-    r"|/v2/workspaces/[^/]+/projects/[^/]+/enrichments/[^/]+/recordings:import"
+    r"|/v2/workspaces/[^/]+/projects/[^/]+/enrichments/[^/]+/recordings:import|/api/(my|user)_files/?"
 )
 
 
@@ -130,6 +130,8 @@ async def _open(
             write_url_life=settings.write_url_life,
             session_life=settings.session_life,
             sign_in_attempts=settings.sign_in_attempts,
+            max_archive_bytes=settings.max_archive_bytes,
+            common_dir=settings.common_dir,
         ),
         public_url=settings.public_url,
         events=hub,

@@ -65,6 +65,16 @@ class Settings(BaseSettings):
     workers: int = Field(1, ge=0, le=64, description="Job worker processes that `quadrat serve` starts")
     worker_concurrency: int = Field(2, ge=1, le=64, description="Jobs that one worker process runs at a time")
     max_upload_bytes: int = Field(2 * 1024**3, ge=1, description="Largest file that may be uploaded, in bytes")
+    max_archive_bytes: int = Field(
+        50 * 1024**3, ge=1, description="Largest archive of objects that may be uploaded to import it, in bytes"
+    )
+    common_dir: Path | None = Field(
+        None,
+        description="Folder of this machine that every user may import objects from; a worker elsewhere needs it too",
+    )
+    import_processes: int = Field(
+        0, ge=0, le=64, description="Processes that one import reads images with; 0 for one for each core, at most 8"
+    )
     max_body_bytes: int = Field(100 * 1024**2, ge=1024, description="Largest request body other than a file, in bytes")
     read_url_life: Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(days=7))] = Field(
         timedelta(hours=24), description="Life of a signed read URL, ISO 8601 duration or seconds"

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Protocol, TypedDict
 
 from quadrat.api.events import EventHub
@@ -49,6 +50,8 @@ class Limits:
         write_url_life: How long a signed write URL lives.
         session_life: How long a token given for a password lives.
         sign_in_attempts: Failures within 15 minutes before further ones are refused.
+        max_archive_bytes: Largest archive of objects.
+        common_dir: Folder that every user may import from.
     """
 
     max_upload_bytes: int
@@ -57,6 +60,8 @@ class Limits:
     write_url_life: timedelta
     session_life: timedelta
     sign_in_attempts: int
+    max_archive_bytes: int = 50 * 1024**3
+    common_dir: Path | None = None
 
 
 class HouseState(TypedDict):

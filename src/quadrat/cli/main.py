@@ -11,6 +11,8 @@ from quadrat.cli import serve as serving
 from quadrat.cli import worker as working
 from quadrat.cli.doctor import doctor
 from quadrat.cli.house import HouseError, database_url, embedded, hold_data_dir
+from quadrat.cli.objects import objects
+from quadrat.cli.taxa import taxa
 from quadrat.cli.tokens import token
 from quadrat.cli.users import user
 from quadrat.db.embedded import EmbeddedPostgresError
@@ -108,6 +110,8 @@ def version() -> None:
 main.add_command(user)
 main.add_command(token)
 main.add_command(doctor)
+main.add_command(objects)
+main.add_command(taxa)
 
 if __name__ == "__main__":
     main()

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 
@@ -28,6 +29,7 @@ from quadrat.storage.blobs import BlobStore
 
 _log = structlog.get_logger(__name__)
 _RESTART_S = 1.0
+_MOST_IMPORT_PROCESSES = 8
 
 
 class WorkerProcesses:
@@ -97,6 +99,8 @@ class WorkerResources:
         instance_start_timeout_s: Longest time for a model to load.
         sealer: Opens secrets at rest.
         images: Looks into the images of samples.
+        common_dir: Folder that every user may import from.
+        import_processes: Picture processes of one import.
     """
 
     blobs: BlobStore
@@ -104,6 +108,13 @@ class WorkerResources:
     instance_start_timeout_s: float
     sealer: Sealer
     images: ImageReader
+    common_dir: Path | None
+    import_processes: int
+
+
+def import_processes(settings: Settings) -> int:
+    """How many processes one import reads images with."""
+    return settings.import_processes or min(os.cpu_count() or 1, _MOST_IMPORT_PROCESSES)
 
 
 def run(settings: Settings, *, stop_with_parent: bool) -> None:
@@ -138,6 +149,8 @@ async def _work(settings: Settings, url: str, *, stop_with_parent: bool) -> None
         instance_start_timeout_s=settings.instance_start_timeout_s,
         sealer=open_sealer(settings),
         images=ImageReader(db, blobs, open_references(settings), decoders),
+        common_dir=settings.common_dir,
+        import_processes=import_processes(settings),
     )
     worker = Worker(
         db,

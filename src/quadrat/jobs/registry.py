@@ -1,7 +1,7 @@
 """Handlers by name, and what a handler is given."""
 
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -24,6 +24,20 @@ class JobQuestionError(Exception):
     def __init__(self, question: Mapping[str, Any]) -> None:
         super().__init__("the job asks")
         self.question = question
+
+
+class JobRefusedError(Exception):
+    """Ends a job for good with more to say than one sentence; raised by handlers.
+
+    Args:
+        message: In a few words, shown where the progress was.
+        errors: Every reason.
+    """
+
+    def __init__(self, message: str, errors: Sequence[str]) -> None:
+        super().__init__(message)
+        self.message = message
+        self.errors = errors
 
 
 class JobContext(Generic[Resources]):

@@ -16,7 +16,7 @@ from quadrat.db.notify import Listener
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.jobs import rules, store
 from quadrat.jobs.actions import CANCEL_CHANNEL, DELETE_FILE, enqueue
-from quadrat.jobs.registry import Handler, JobCancelledError, JobContext, JobQuestionError, Registry
+from quadrat.jobs.registry import Handler, JobCancelledError, JobContext, JobQuestionError, JobRefusedError, Registry
 from quadrat.jobs.types import Job, JobId, JobState
 
 _log = structlog.get_logger(__name__)
@@ -202,6 +202,8 @@ class Worker:
             await self._cancelled(job, task, error)
         except JobQuestionError as asked:
             await self._asks(job, handler, asked)
+        except JobRefusedError as refused:
+            await self._refused(job, refused)
         except Exception as error:  # noqa: BLE001 - whatever a handler raises ends its run, not the worker
             await self._failed(job, handler, error)
         finally:
@@ -230,6 +232,11 @@ class Worker:
             async with self._db.begin() as tx:
                 if await store.find_job(tx, job.id) is None:
                     await enqueue(tx, DELETE_FILE, {"key": file.key})
+
+    async def _refused(self, job: Job, refused: JobRefusedError) -> None:
+        errors = [store.storable(error) for error in refused.errors]
+        await self._finish(job, state=JobState.FAILED, errors=errors, progress_message=store.storable(refused.message))
+        _log.info("job.refused", errors=len(errors))
 
     async def _asks(self, job: Job, handler: Handler, asked: JobQuestionError) -> None:
         try:

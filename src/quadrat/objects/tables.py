@@ -486,3 +486,19 @@ annotation_batch = Table(
     Index("ix_annotation_batch_user_id_at", "user_id", "at"),
     schema=SCHEMA,
 )
+
+
+class _UserProfileColumns(TypedColumns):
+    user_id: Named[int] = Column(BigInteger, _to("identity.user"), primary_key=True, autoincrement=False)
+    organisation: Named[str | None] = Column(Text)
+    country: Named[str | None] = Column(Text)
+    orcid: Named[str | None] = Column(Text)
+    # Why the user wanted to come in.
+    reason: Named[str | None] = Column(Text)
+    # Why an administrator let the user in or kept the user out, and when.
+    status_comment: Named[str | None] = Column(Text)
+    status_at: Named[datetime | None] = Column(DateTime(timezone=True))
+
+
+# What the wire API's pages show of users beside what signs them in.
+user_profile = Table("user_profile", metadata, _UserProfileColumns, schema=SCHEMA)

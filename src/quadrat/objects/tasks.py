@@ -1,14 +1,26 @@
 """Jobs of object sets."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
+from quadrat.errors import ErrorKind, QuadratError
 from quadrat.identity.types import ProjectId
-from quadrat.jobs.registry import Handler, JobContext
+from quadrat.jobs.registry import Handler, JobContext, JobRefusedError
+from quadrat.objects.actions.files import opened_source
+from quadrat.objects.actions.imports import IMPORT_ARCHIVE, IMPORT_IMAGES
 from quadrat.objects.actions.objects import DELETE_IMAGES
-from quadrat.objects.rules.images import image_key, thumbnail_key
+from quadrat.objects.actions.sets import EMPTY_FOLDER
+from quadrat.objects.importing.images_scan import ImagesScan
+from quadrat.objects.importing.leftovers import remove_all_leftovers
+from quadrat.objects.importing.run import ImportRefusedError, MakeScan, NamesMissingError, run_import
+from quadrat.objects.importing.types import Answers, Imported, ImportOptions, ImportPlace, Order, UpdateMode, Workshop
+from quadrat.objects.rules.images import image_key, project_folder, thumbnail_key
+from quadrat.objects.rules.simple import read_values
 from quadrat.objects.types import ImageId
 from quadrat.storage.blobs import BlobStore
+
+_IMPORT_ATTEMPTS = 3
 
 
 class ObjectResources(Protocol):
@@ -19,8 +31,68 @@ class ObjectResources(Protocol):
         """Where images are stored."""
         ...
 
+    @property
+    def common_dir(self) -> Path | None:
+        """Folder that every user may import from."""
+        ...
 
-async def delete_images(context: JobContext[ObjectResources], params: Mapping[str, Any]) -> Mapping[str, Any]:
+    @property
+    def import_processes(self) -> int:
+        """Picture processes of one import."""
+        ...
+
+
+Context = JobContext[ObjectResources]
+
+
+async def import_archive(context: Context, params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Import an archive whole or not at all. Safe to repeat: what a lost run has stored is removed first."""
+    options = ImportOptions(
+        skip_loaded_files=params["skip_loaded_files"],
+        skip_existing_objects=params["skip_existing_objects"],
+        update_mode=UpdateMode(params["update_mode"]),
+        mappings=params["mappings"],
+    )
+    done = await _import(context, params["source"], options, None)
+    return {"rowcount": done.n_lines}
+
+
+async def import_images(context: Context, params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Import images that share all that is said of them. Safe to repeat, as above."""
+    same, _ = read_values(params["values"])
+    done = await _import(
+        context,
+        params["source"],
+        ImportOptions(skip_existing_objects=True),
+        lambda archive, _book, _loaded: ImagesScan(archive, same),
+    )
+    return {"nb_images": done.n_images}
+
+
+async def _import(context: Context, source: str, options: ImportOptions, make_scan: MakeScan | None) -> Imported:
+    job, resources = context.job, context.resources
+    if job.owner_id is None or job.project_id is None:
+        raise QuadratError(ErrorKind.NOT_FOUND, "Whoever asked for this import, or its project, is gone.")
+    await remove_all_leftovers(context.db, resources.blobs)
+    workshop = Workshop(context.db, resources.blobs, resources.import_processes, context.progress)
+    # One time for all attempts: it stands in the objects.
+    place = ImportPlace(job.project_id, job.owner_id, job.created_at)
+    answers = Answers(job.reply.get("users", {}), job.reply.get("taxa", {}))
+    opened = opened_source(context.db, resources.blobs, resources.common_dir, job.owner_id, source)
+    async with opened as archive:
+        order = Order(place, archive, options, answers, job.id)
+        try:
+            done = await run_import(workshop, order, make_scan)
+        except ImportRefusedError as refused:
+            await context.log(*refused.problems.kept)
+            raise JobRefusedError(str(refused), refused.problems.kept) from refused
+        except NamesMissingError as asked:
+            context.ask({"missing_users": asked.missing.users, "missing_taxa": asked.missing.taxa})
+    await context.log(f"{done.n_objects} new objects, {done.n_images} new images, {done.n_updates} updates")
+    return done
+
+
+async def delete_images(context: Context, params: Mapping[str, Any]) -> Mapping[str, Any]:
     """Remove the bytes of images that are gone. Safe to repeat."""
     project_id = ProjectId(params["project_id"])
     for id_, extension, has_thumbnail in params["images"]:
@@ -30,4 +102,19 @@ async def delete_images(context: JobContext[ObjectResources], params: Mapping[st
     return {"removed": len(params["images"])}
 
 
-HANDLERS = (Handler(DELETE_IMAGES, delete_images),)
+async def empty_folder(context: Context, params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Remove the images of a project that is gone or was emptied; those of later objects stay. Safe to repeat."""
+    folder, last = project_folder(params["project_id"]).rstrip("/"), params["last_id"]
+    return {"removed": await context.resources.blobs.delete_where(folder, lambda key: _number(key) <= last)}
+
+
+def _number(key: str) -> int:
+    return int(key.rpartition("/")[2].partition(".")[0].partition("_")[0])
+
+
+HANDLERS = (
+    Handler(IMPORT_ARCHIVE, import_archive, max_attempts=_IMPORT_ATTEMPTS),
+    Handler(IMPORT_IMAGES, import_images, max_attempts=_IMPORT_ATTEMPTS),
+    Handler(DELETE_IMAGES, delete_images),
+    Handler(EMPTY_FOLDER, empty_folder),
+)

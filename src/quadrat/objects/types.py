@@ -307,3 +307,24 @@ class TaxonCounts:
     n_predicted: int
     n_validated: int
     n_dubious: int
+
+
+@dataclass(frozen=True, slots=True)
+class UserProfile:
+    """What is known of a user beside what signs the user in.
+
+    Args:
+        organisation: As the user writes it.
+        country: As the user writes it.
+        orcid: Number of a researcher.
+        reason: Why the user wanted to come in.
+        status_comment: Why the user was let in or kept out.
+        status_at: When that was.
+    """
+
+    organisation: str | None = None
+    country: str | None = None
+    orcid: str | None = None
+    reason: str | None = None
+    status_comment: str | None = None
+    status_at: datetime | None = None

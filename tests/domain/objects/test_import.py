@@ -338,7 +338,7 @@ async def test_many_lines_in_several_blocks_keep_their_images_and_columns(lab: L
 
 
 async def test_update_changes_what_it_says_and_makes_nothing(lab: Lab, tmp_path: Path):
-    await lab.make_taxon(f"T{lab.project_id}")
+    taxon = await lab.make_taxon(f"T{lab.project_id}")
     await lab.load(
         archive_of(
             tmp_path / "a.zip",
@@ -361,4 +361,9 @@ async def test_update_changes_what_it_says_and_makes_nothing(lab: Lab, tmp_path:
     assert await lab.rows(query) == [
         ("o1", 5.0, [1.0, 7.5], ["new"], "U", None),
         ("o2", 5.0, [1.0, 2.0], [], "U", None),
+    ]
+    await lab.load(path, ImportOptions(skip_existing_objects=True, update_mode=UpdateMode.CLASSIFICATION))
+    assert (await lab.rows(query))[0] == ("o1", 5.0, [1.0, 7.5], ["new"], "V", taxon)
+    assert await lab.rows("SELECT n_validated FROM objects.project_taxon WHERE project_id = :p AND taxon_id > 0") == [
+        (1,)
     ]

@@ -4,11 +4,33 @@ from fastapi import FastAPI
 
 from quadrat.api.docs import install_docs
 from quadrat.api.ecotaxa.errors import render, render_invalid_request, render_status
-from quadrat.api.ecotaxa.routes import misc, object_sets, objects, projects, users
+from quadrat.api.ecotaxa.routes import (
+    files,
+    jobs,
+    misc,
+    object_sets,
+    objects,
+    parents,
+    projects,
+    taxa,
+    users,
+    vault,
+)
 from quadrat.api.wire import install_errors, serve_both_slashes
 
 PREFIX = "/api"
-_ROUTERS = (misc.router, users.router, projects.router, object_sets.router, objects.router)
+_ROUTERS = (
+    misc.router,
+    users.router,
+    projects.router,
+    taxa.router,
+    parents.router,
+    files.router,
+    jobs.router,
+    vault.router,
+    object_sets.router,
+    objects.router,
+)
 
 
 def create_app() -> FastAPI:

@@ -70,17 +70,24 @@ class LineCheck:
     async def check(self, block: Sequence[ScannedLine]) -> list[tuple[ScannedLine, list[Row]]]:
         """Each line that is to be written, with its rows."""
         async with self._db.begin() as tx:
-            await self._look_up_names(tx, [line.line.annotation for line in block if line.line.annotation])
             known: Mapping[str, KnownObject] = {}
             if self._content.has_objects:
                 names = {line.line.object_id for line in block}
                 known = await store.find_known_objects(tx, self._place.project_id, names)
+            new = [line for line in block if self._is_new(line, known.get(line.line.object_id))]
+            await self._look_up_names(tx, [line.line.annotation for line in new if line.line.annotation])
         checked = []
         for line in block:
             rows = self._rows_of(line, known.get(line.line.object_id))
             if rows:
                 checked.append((line, rows))
         return checked
+
+    def _is_new(self, scanned: ScannedLine, known: KnownObject | None) -> bool:
+        """Whether the line says something that the project does not have: about others nobody has to be asked."""
+        if self._options.updates:
+            return known is not None
+        return known is None or scanned.line.image not in known.images
 
     def _rows_of(self, scanned: ScannedLine, known: KnownObject | None) -> list[Row]:
         line = scanned.line
@@ -94,7 +101,7 @@ class LineCheck:
         self._pairs.add(pair)
         if self._options.updates:
             return self._update_of(scanned, known)
-        if known is not None and line.image in known.images:
+        if not self._is_new(scanned, known):
             if not self._options.skip_existing_objects:
                 self._problems.add(
                     f"Object '{line.object_id}' with image '{line.image}' {scanned.where} is already in EcoTaxa "

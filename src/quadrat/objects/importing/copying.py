@@ -56,9 +56,9 @@ class CopyLines:
         facts = row.facts
         sun = sun_position(facts.date, facts.time, facts.latitude, facts.longitude)
         self.facts.append(
-            f"{id_}\t{self.project_id}\t{_text(row.orig_id)}\t{random_value(row.orig_id)}\t{_plain(facts.latitude)}\t"
+            f"{id_}\t{self.project_id}\t{text_cell(row.orig_id)}\t{random_value(row.orig_id)}\t{_plain(facts.latitude)}\t"
             f"{_plain(facts.longitude)}\t{_plain(facts.depth_min)}\t{_plain(facts.depth_max)}\t{_plain(facts.date)}\t"
-            f"{_plain(facts.time)}\t{sun}\t{_text(facts.link)}\t{_text(facts.complement)}\n"
+            f"{_plain(facts.time)}\t{sun}\t{text_cell(facts.link)}\t{text_cell(facts.complement)}\n"
         )
         self.features.append(f"{id_}\t{self.project_id}\t{_numbers(row.numbers)}\t{_texts(row.texts)}\n")
 
@@ -66,7 +66,7 @@ class CopyLines:
         """A new image."""
         object_id = row.object_id if row.made is None else self.first_object + row.made
         self.images.append(
-            f"{image_id}\t{object_id}\t{self.project_id}\t{row.rank}\t{_text(row.file_name)}\t{seen.extension}\t"
+            f"{image_id}\t{object_id}\t{self.project_id}\t{row.rank}\t{text_cell(row.file_name)}\t{seen.extension}\t"
             f"{seen.width_px}\t{seen.height_px}\t{seen.size_bytes}\t{_plain(seen.thumbnail_width_px)}\t"
             f"{_plain(seen.thumbnail_height_px)}\n"
         )
@@ -85,7 +85,8 @@ def _plain(value: float | dt.date | dt.time | None) -> str:
     return _NULL if value is None else str(value)
 
 
-def _text(value: str | None) -> str:
+def text_cell(value: str | None) -> str:
+    """A text, or nothing, as one cell."""
     return _NULL if value is None else value.translate(_ESCAPES)
 
 

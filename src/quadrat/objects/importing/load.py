@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
+import numpy as np
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.errors import ErrorKind, QuadratError
@@ -15,7 +16,7 @@ from quadrat.objects.importing.updating import write_updates
 from quadrat.objects.rules.header import ColumnBook
 from quadrat.objects.store import clock
 from quadrat.objects.store import imports as store
-from quadrat.objects.types import ChangeKind, ObjectId
+from quadrat.objects.types import ChangeKind
 
 _BLOCK_ROWS = 5000
 _CHECKED_PERCENT = 75.0
@@ -82,10 +83,9 @@ class Loading:
 
     async def _note(self, tx: AsyncConnection, number: int, made: range, grown: set[int]) -> None:
         """Say which objects are new, and which have only got more images."""
-        kind, concerned = (ChangeKind.ADDED, made) if made else (ChangeKind.CONTENT, sorted(grown))
-        many = len(concerned) > clock.MOST_NAMED_OBJECTS
-        named = None if many else [ObjectId(id_) for id_ in concerned]
-        await clock.note_change(tx, self._place.project_id, number, kind, named)
+        kind = ChangeKind.ADDED if made else ChangeKind.CONTENT
+        concerned = np.arange(made.start, made.stop) if made else np.array(sorted(grown), np.int64)
+        await clock.note_change(tx, self._place.project_id, number, kind, concerned)
 
     def _format(self, lines: CopyLines, block: Sequence[Row], grown: set[int]) -> None:
         for row in block:
@@ -129,5 +129,5 @@ class Loading:
         for block in rows.blocks():
             updates = [row for row in block if isinstance(row, Update)]
             if updates:
-                await write_updates(tx, place.project_id, number, updates)
+                await write_updates(tx, place.project_id, number, updates, place.importer_id)
                 number = await clock.tick(tx, place.project_id)

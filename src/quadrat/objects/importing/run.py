@@ -118,7 +118,9 @@ def _refuse_mistakes(scan: Scan, check: LineCheck, n_lines: int) -> None:
         scan.problems.add(f"Some specified classif_id don't exist, correct them prior to reload: {unknown}")
     if n_lines == 0 and not scan.problems and not scan.passed_over:
         scan.problems.add(
-            "No object to import: the archive has no line in a file that is called ecotaxa*.txt or ecotaxa*.tsv"
+            "No object to import: there is no line in a file that is called ecotaxa*.txt or ecotaxa*.tsv, and no image"
+            if not scan.files
+            else "No object to import: the index files have no lines"
         )
     if scan.problems:
         raise ImportRefusedError(scan.problems)
