@@ -21,6 +21,7 @@ from quadrat.api.pages.cookies import CookieCredential
 from quadrat.api.pupilcloud import app as pupilcloud
 from quadrat.api.state import HouseState, Limits
 from quadrat.api.ubiops import app as ubiops
+from quadrat.api.ubiops.direct import DirectRequests
 from quadrat.base.sealing import Sealer
 from quadrat.db.engine import Database
 from quadrat.db.notify import Listener
@@ -84,8 +85,11 @@ def create_app(settings: Settings, *, database_url: str, keys: Keys, events: Eve
     routes += static.ROUTES
     app = Starlette(routes=routes, lifespan=lifespan)
     app.router.redirect_slashes = False
+    most = settings.max_body_bytes
     signed_in = CookieCredential(app, keys.signing)
-    return RequestMiddleware(signed_in, max_body_bytes=settings.max_body_bytes, unlimited=_FILE_UPLOADS)
+    return DirectRequests(
+        RequestMiddleware(signed_in, max_body_bytes=most, unlimited=_FILE_UPLOADS), max_body_bytes=most
+    )
 
 
 async def _open(

@@ -49,6 +49,10 @@ class InstanceLostError(Exception):
         self.began = began
 
 
+class RecalledError(Exception):
+    """The request was taken back before the model began on it; see `Instance.recall`."""
+
+
 class RequestTimeoutError(Exception):
     """The request passed its deadline. Its instance has been killed if the model had begun."""
 
@@ -205,7 +209,12 @@ class Instance(Protocol):
         Raises:
             InstanceLostError: The process ended before it answered.
             RequestTimeoutError: The deadline passed.
+            RecalledError: It was taken back.
         """
+        ...
+
+    def recall(self) -> None:
+        """Take back the requests behind the one that the model works on: another instance may be quicker."""
         ...
 
     async def stop(self, grace_s: float = 5.0) -> None:

@@ -1,6 +1,7 @@
 """One process with one loaded model, and the pipelined line to it."""
 
 import asyncio
+import math
 import os
 import re
 import signal
@@ -18,6 +19,7 @@ from quadrat.runner.base import (
     BuildStage,
     GivenFile,
     InstanceLostError,
+    RecalledError,
     Reply,
     RequestTimeoutError,
 )
@@ -28,6 +30,7 @@ from quadrat.runner.shim import (
     FAILURE,
     FILES,
     HEADER,
+    MARKED,
     NUMBER,
     READY,
     REQUEST,
@@ -93,14 +96,14 @@ class Outbox:
 class _Pending:
     """A request on its way.
 
-    The timer also goes on when the caller has given up: an endless loop in the model must end some day.
+    Its deadline also counts when the caller has given up: an endless loop in the model must end some day.
     """
 
-    __slots__ = ("files", "future", "timeout_s", "timer", "withdrawn")
+    __slots__ = ("deadline", "files", "future", "timeout_s", "withdrawn")
 
-    def __init__(self, future: asyncio.Future[Reply], timer: asyncio.TimerHandle, timeout_s: float) -> None:
+    def __init__(self, future: asyncio.Future[Reply], deadline: float, timeout_s: float) -> None:
         self.future = future
-        self.timer = timer
+        self.deadline = deadline
         self.timeout_s = timeout_s
         self.withdrawn = False
         self.files: dict[str, GivenFile] | None = None
@@ -136,6 +139,9 @@ class LocalInstance(asyncio.Protocol):
         self._buffer = bytearray()
         self._pending: dict[int, _Pending] = {}
         self._number = START_NUMBER
+        # One timer for the earliest deadline of all requests on their way, or an earlier one that has passed by.
+        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_at = math.inf
         self._reason: str | None = None
         self._ended: asyncio.Future[str] = self._loop.create_future()
         self._loaded: asyncio.Future[str | None] = self._loop.create_future()
@@ -183,11 +189,12 @@ class LocalInstance(asyncio.Protocol):
         """Run one request; see `quadrat.runner.base.Instance.send`."""
         if self._reason is not None:
             raise InstanceLostError(self._reason)
-        loop = self._loop
         self._number = number = self._number + 1
-        future: asyncio.Future[Reply] = loop.create_future()
-        timer = loop.call_later(timeout_s, self._expire, number)
-        self._pending[number] = _Pending(future, timer, timeout_s)
+        future: asyncio.Future[Reply] = self._loop.create_future()
+        deadline = self._loop.time() + timeout_s
+        self._pending[number] = _Pending(future, deadline, timeout_s)
+        if deadline < self._alarm_at:
+            self._set_alarm(deadline)
         self._output.expect(number, request_id)
         self._write(number, REQUEST, data)
         try:
@@ -195,6 +202,14 @@ class LocalInstance(asyncio.Protocol):
         except asyncio.CancelledError:
             self._withdraw(number)
             raise
+
+    def recall(self) -> None:
+        """Take back the requests behind the one that the model works on; see `quadrat.runner.base.Instance.recall`."""
+        for number in list(self._pending)[1:]:
+            pending = self._pending[number]
+            if not pending.future.done():
+                pending.future.set_exception(RecalledError())
+            self._withdraw(number)
 
     async def stop(self, grace_s: float = 5.0) -> None:
         """End the process: ask, wait `grace_s`, then kill its whole group. Safe to call twice."""
@@ -234,6 +249,7 @@ class LocalInstance(asyncio.Protocol):
         buffer = self._buffer
         buffer += data
         frames = []
+        marked = -1
         position, end = 0, len(buffer)
         while end - position >= HEADER.size:
             length, number, kind = HEADER.unpack_from(buffer, position)
@@ -241,12 +257,14 @@ class LocalInstance(asyncio.Protocol):
             if end - start < length:
                 break
             position = start + length
+            if kind & MARKED:
+                marked, kind = number, kind & ~MARKED
             frames.append((number, kind, bytes(buffer[start:position])))
         del buffer[:position]
-        if frames:
-            self._output.drain(frames[-1][0])
-            for frame in frames:
-                self._on_frame(*frame)
+        if marked >= 0:
+            self._output.drain(marked)
+        for frame in frames:
+            self._on_frame(*frame)
 
     def eof_received(self) -> bool:
         """The shim closed its end; the watcher will tell when the process has ended."""
@@ -268,6 +286,7 @@ class LocalInstance(asyncio.Protocol):
 
     def _on_frame(self, number: int, kind: int, payload: bytes) -> None:
         if kind in (READY, START_FAILED):
+            self._output.ended(number)
             if not self._loaded.done():
                 self._loaded.set_result(payload.decode("utf-8", "replace") if kind == START_FAILED else None)
             return
@@ -277,7 +296,7 @@ class LocalInstance(asyncio.Protocol):
         pending = self._pending.pop(number, None)
         if pending is None:
             return
-        pending.timer.cancel()
+        self._output.ended(number)
         if pending.future.done() or kind == CANCELLED:
             _close(pending.files)
             return
@@ -298,8 +317,24 @@ class LocalInstance(asyncio.Protocol):
         except ValueError as error:
             self.kill(str(error))
 
+    def _set_alarm(self, at: float) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm_at = at
+        self._alarm = self._loop.call_at(at, self._on_alarm)
+
+    def _on_alarm(self) -> None:
+        self._alarm, self._alarm_at = None, math.inf
+        now = self._loop.time()
+        for number in [number for number, item in self._pending.items() if item.deadline <= now]:
+            self._expire(number)
+        if self._pending and self._reason is None:
+            self._set_alarm(min(item.deadline for item in self._pending.values()))
+
     def _expire(self, number: int) -> None:
-        pending = self._pending[number]
+        pending = self._pending.get(number)
+        if pending is None:  # the instance was just killed because of one before it
+            return
         if not pending.future.done():
             pending.future.set_exception(
                 RequestTimeoutError(f"The request took longer than {pending.timeout_s:g} seconds.")
@@ -308,7 +343,7 @@ class LocalInstance(asyncio.Protocol):
             self.kill(f"The instance was stopped: a request took longer than {pending.timeout_s:g} seconds.")
             return
         # Not begun yet. Should the model begin on it before it hears, it has the same time once more.
-        pending.timer = self._loop.call_later(pending.timeout_s, self._expire, number)
+        pending.deadline = self._loop.time() + pending.timeout_s
         self._withdraw(number)
 
     def _withdraw(self, number: int) -> None:
@@ -324,7 +359,6 @@ class LocalInstance(asyncio.Protocol):
         began = True
         pending, self._pending = self._pending, {}
         for item in pending.values():
-            item.timer.cancel()
             _close(item.files)
             if not item.future.done():
                 item.future.set_exception(InstanceLostError(reason, began=began))
@@ -357,6 +391,8 @@ class LocalInstance(asyncio.Protocol):
         self._output.close()
         if self._transport is not None:
             self._transport.abort()
+        if self._alarm is not None:
+            self._alarm.cancel()
         if self._reason is None:
             self._reason = exit_sentence(code)
         self._fail_pending(self._reason)

@@ -18,6 +18,9 @@ PAUSE_S = 0.1
 PAUSE_BYTES = 1024 * 1024
 """Read at most this much per pause, so that a flood slows its model and not the server."""
 
+SETTLE_S = 0.002
+"""Output is read this much later than it comes, after answers on their way: then it is clear whose it is."""
+
 _READ_BYTES = 64 * 1024
 _CUT = "… (line cut)"
 _NUMBER = struct.Struct(">Q")
@@ -27,8 +30,8 @@ _MARK_BYTES = TOKEN_BYTES + _NUMBER.size
 class OutputReader:
     """Turns what one instance writes into log lines.
 
-    After request `n` the shim writes a mark with `n` into the pipe. Everything up to that mark belongs to the first
-    request that is expected and has no mark yet.
+    After request `n` the shim writes a mark with `n` into the pipe, unless the model has been silent for long.
+    Everything up to that mark belongs to the first request that is expected and has not ended yet.
 
     Args:
         descriptor: Reading end of the pipe, non-blocking; closed by `close`.
@@ -63,6 +66,11 @@ class OutputReader:
             if self._read() <= 0:
                 return
 
+    def ended(self, number: int) -> None:
+        """The answer to request `number` is there, and its mark has been read if it had one."""
+        while self._expected and self._expected[0][0] <= number:
+            self._expected.popleft()
+
     def close(self) -> None:
         """Read what is left, give out the last line and close the pipe."""
         if not self._open:
@@ -81,13 +89,28 @@ class OutputReader:
         os.close(self._descriptor)
 
     def _on_readable(self) -> None:
-        if self._read() == 0:
-            # The end: neither the instance nor a child of it has the pipe any more.
-            self._loop.remove_reader(self._descriptor)
+        self._loop.remove_reader(self._descriptor)
+        self._timer = self._loop.call_later(SETTLE_S, self._wait_a_turn)
+
+    def _wait_a_turn(self) -> None:
+        """Let the loop take in answers first, however late this timer is."""
+        self._timer = None
+        self._loop.call_soon(self._loop.call_soon, self._read_on)
+
+    def _read_on(self) -> None:
+        if not self._open:
             return
-        if self._read_bytes >= PAUSE_BYTES:
-            self._loop.remove_reader(self._descriptor)
+        got = self._read()
+        if got == 0:
+            # The end: neither the instance nor a child of it has the pipe any more.
+            return
+        if got > 0 and self._read_bytes < PAUSE_BYTES:
+            # There may be more of the same.
+            self._timer = self._loop.call_later(SETTLE_S, self._wait_a_turn)
+        elif self._read_bytes >= PAUSE_BYTES:
             self._timer = self._loop.call_later(PAUSE_S, self._resume)
+        else:
+            self._resume()
 
     def _resume(self) -> None:
         self._timer = None

@@ -2,12 +2,12 @@
 
 The runner starts this file as a script with the number of one inherited socket. Frames in both directions:
 4 bytes length of the payload, 8 bytes request number, 1 byte kind, payload. Requests are worked on one at a time and in
-order. File descriptors 1 and 2 are a pipe that the runner reads; after each request a mark (16 secret bytes and the
-request number) goes into that pipe, so that the runner knows which lines belong to which request, whoever wrote them.
+order. File descriptors 1 and 2 are a pipe that the runner reads; after each request of a model that writes at all a
+mark (16 secret bytes and the request number) goes into that pipe, so that the runner knows which lines belong to
+which request, whoever wrote them.
 """
 
 import collections
-import contextlib
 import ctypes
 import faulthandler
 import fcntl
@@ -22,6 +22,7 @@ import signal
 import socket
 import struct
 import sys
+import termios
 import threading
 import time
 import traceback
@@ -30,11 +31,14 @@ from typing import Any, Callable, Deque, Dict, List, Optional, Set, Tuple, Type
 
 HEADER = struct.Struct(">IQB")
 NUMBER = struct.Struct(">Q")
+NOTHING = struct.pack("i", 0)
+SILENT_REQUESTS = 1000
 
 # From the runner.
 START, REQUEST, CANCEL, STOP = 1, 2, 3, 4
 # To the runner.
 READY, START_FAILED, RESULT, FAILURE, CANCELLED, FILES = 1, 2, 3, 4, 5, 6
+MARKED = 128  # added to the kind: a mark with the request's number is in the pipe
 
 MESSAGE_LIMIT = 2000
 LINUX = sys.platform.startswith("linux")
@@ -118,28 +122,51 @@ class Output:
     def __init__(self, token: bytes) -> None:
         self._token = token
         self._pipe = fcntl.fcntl(1, fcntl.F_DUPFD_CLOEXEC, DESCRIPTOR_BASE)
-        self._streams = (sys.stdout, sys.stderr)
-        for stream in self._streams:
+        self._unread = bytearray(len(NOTHING))
+        self._silent = 0
+        self._flushes: List[Callable[[], Any]] = []
+        for stream in (sys.stdout, sys.stderr):
             stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
-        self._flush_c = _line_buffer_c_output()
+            self._flushes.append(stream.flush)
+        flush_c = _line_buffer_c_output()
+        if flush_c is not None:
+            self._flushes.append(flush_c)
 
-    def mark(self, number: int) -> None:
-        """Flush everything written so far and set the mark that ends request `number`."""
-        for stream in self._streams:
-            with contextlib.suppress(ValueError, OSError):  # the model closed it: nothing is left in it
-                stream.flush()
-        if self._flush_c is not None:
-            self._flush_c()
+    def mark(self, number: int) -> int:
+        """Flush everything written so far, and set the mark that ends request `number`.
+
+        A model that has written nothing for many requests gets no mark: both sides save the trouble.
+
+        Returns:
+            `MARKED` or 0.
+        """
+        try:
+            for flush in self._flushes:
+                flush()
+        except (ValueError, OSError):  # the model closed a stream: nothing is left in it
+            self._flushes = [flush for flush in self._flushes if _works(flush)]
+        fcntl.ioctl(self._pipe, termios.FIONREAD, self._unread)
+        self._silent = self._silent + 1 if self._unread == NOTHING else 0
+        if self._silent > SILENT_REQUESTS:
+            return 0
         data = self._token + NUMBER.pack(number)
         while True:
             try:
                 # Shorter than PIPE_BUF, so it is written whole or not at all.
                 os.write(self._pipe, data)
-                return
+                return MARKED
             except BlockingIOError:  # the model made the pipe non-blocking
                 select.select([], [self._pipe], [])
             except BrokenPipeError:  # the runner is gone; reading the socket will tell
-                return
+                return 0
+
+
+def _works(flush: Callable[[], Any]) -> bool:
+    try:
+        flush()
+    except (ValueError, OSError):
+        return False
+    return True
 
 
 def _line_buffer_c_output() -> Optional[Callable[[], Any]]:
@@ -343,8 +370,7 @@ class Worker:
             begun = clock()
             kind, answer = self._answer(number, payload)
             duration = clock() - begun
-            output.mark(number)
-            channel.send(number, kind, NUMBER.pack(duration) + answer)
+            channel.send(number, kind | output.mark(number), NUMBER.pack(duration) + answer)
             if duration > LONG_REQUEST_NS and not channel.receive(block=False):
                 return
 
@@ -446,11 +472,9 @@ def main(descriptor: int, lifeline: int) -> int:
         call = load(start)
         worker = Worker(channel, output, call, start)
     except LoadError as error:
-        output.mark(number)
-        channel.send(number, START_FAILED, str(error)[:MESSAGE_LIMIT].encode("utf-8", "replace"))
+        channel.send(number, START_FAILED | output.mark(number), str(error)[:MESSAGE_LIMIT].encode("utf-8", "replace"))
         return 0
-    output.mark(number)
-    channel.send(number, READY, b"")
+    channel.send(number, READY | output.mark(number), b"")
     worker.run()
     return 0
 

@@ -20,6 +20,8 @@ from quadrat.serving.batch import BatchDispatcher, BatchTiming
 from quadrat.serving.budget import Budget
 from quadrat.serving.directory import Directory
 from quadrat.serving.files import SPILL_BYTES, Files
+from quadrat.serving.housekeeping import Housekeeper
+from quadrat.serving.journal import Journal
 from quadrat.serving.launch import Launcher
 from quadrat.serving.logbook import LogBook
 from quadrat.serving.meter import Meter
@@ -73,6 +75,9 @@ class ServingEngine:
         self.meter = Meter(db)
         self._budget = Budget(db)
         self.meter.observe(self.observers)
+        self._journal = Journal(db)
+        self._housekeeper = Housekeeper(db)
+        self.observers.subscribe(on_request=self._journal.on_request)
         self.files = Files(db, launcher.blobs, launcher.runner)
         # Large data is brought only for as many batch requests as this: each takes up to 100 MiB.
         self._large = asyncio.Semaphore(_LARGE_AT_A_TIME)
@@ -93,6 +98,8 @@ class ServingEngine:
         """Begin to work: what the database holds from an earlier life goes on."""
         self.logbook.start()
         self.meter.start()
+        self._journal.start()
+        self._housekeeper.start()
         self._changed.set()
         self._caretaker = asyncio.create_task(self._follow_changes(), name="serving-caretaker")
         self._batch.start()
@@ -107,6 +114,8 @@ class ServingEngine:
             self._caretaker.cancel()
             await asyncio.gather(self._caretaker, return_exceptions=True)
         await asyncio.gather(*(pool.close() for pool in self._pools.values()), *self._closing)
+        await self._housekeeper.stop()
+        await self._journal.stop()
         await self.meter.stop()
         await self.logbook.stop()
 

@@ -112,7 +112,7 @@ class Files:
         """Store what is too large for a row; the request that it belongs to must be named soon."""
         payload_id = new_uuid()
         async with self._db.begin() as tx:
-            await store.announce_payload(tx, payload_id)
+            await store.announce_payload(tx, payload_id, len(data))
         await self._blobs.put(payload_key(payload_id), data)
         return payload_id
 

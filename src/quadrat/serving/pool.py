@@ -10,7 +10,14 @@ from uuid import UUID
 import structlog
 
 from quadrat.errors import QuadratError
-from quadrat.runner.base import BuildError, Instance, InstanceLostError, Reply, RequestTimeoutError
+from quadrat.runner.base import (
+    BuildError,
+    Instance,
+    InstanceLostError,
+    RecalledError,
+    Reply,
+    RequestTimeoutError,
+)
 from quadrat.serving.outcomes import InstanceChange, OnInstance
 from quadrat.serving.types import Deployment
 from quadrat.serving.waiting import WaitingLine
@@ -24,7 +31,7 @@ _LONGEST_BACK_OFF_S = 30.0
 # A queue inside of the instance saves the hand-over between very short requests; before longer ones it would only
 # take away the choice of the instance.
 _SHORT_NS = 2_000_000
-_DEPTH = 8
+_MOST_DEPTH = 64
 _SMOOTHING = 0.1
 
 
@@ -34,10 +41,6 @@ class StartFailedError(Exception):
 
 class PoolClosedError(Exception):
     """The version was deleted, or this server stops."""
-
-
-class _RecalledError(Exception):
-    """The request stood behind a long one inside of an instance; another instance may be quicker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +62,16 @@ class PoolTiming:
 class _Member:
     """One running instance."""
 
-    __slots__ = ("deployment", "expected_end", "flying", "idle_since", "instance", "recipe", "reserved")
+    __slots__ = ("deployment", "expected_end", "flying", "idle_since", "instance", "patience", "recipe", "reserved")
 
     def __init__(self, instance: Instance, deployment: Deployment, now: float) -> None:
         self.instance = instance
         self.deployment = deployment
         self.recipe = recipe_of(deployment)
-        # Requests on their way to it, the one that it works on first; the others with the end of their patience.
-        self.flying: dict[int, asyncio.Timeout | None] = {}
+        # Requests on their way to it, the one that it works on first.
+        self.flying: dict[int, None] = {}
+        # Runs while others stand behind the first.
+        self.patience: asyncio.TimerHandle | None = None
         # Places given to requests that will be on their way within this turn of the loop.
         self.reserved = 0
         self.idle_since = now
@@ -80,12 +85,6 @@ class _Member:
     def is_first(self, number: int) -> bool:
         """Whether it works on this request."""
         return next(iter(self.flying)) == number
-
-    def let_first_take_its_time(self) -> None:
-        """The first request is being worked on: it has no patience to lose any more."""
-        patience = next(iter(self.flying.values()), None)
-        if patience is not None and not patience.expired():
-            patience.reschedule(None)
 
 
 class Pool:
@@ -119,6 +118,7 @@ class Pool:
         self._recipe = recipe_of(deployment)
         self._number = 0
         self._mean_ns = float(_SHORT_NS)
+        self._depth = 1
         self._failures = 0
         self._not_before = 0.0
         self._growth: asyncio.TimerHandle | None = None
@@ -134,7 +134,7 @@ class Pool:
     @property
     def depth(self) -> int:
         """Requests that one instance is given at a time."""
-        return _DEPTH if self._mean_ns < _SHORT_NS else 1
+        return self._depth
 
     async def run(self, request_id: UUID, data: bytes, timeout_s: float, *, batch: bool = False) -> Reply:
         """Run one request on an instance, started for it when there is none.
@@ -160,7 +160,7 @@ class Pool:
             except InstanceLostError as error:
                 if error.began:
                     raise
-            except _RecalledError:
+            except RecalledError:
                 continue
 
     def update(self, deployment: Deployment) -> None:
@@ -245,17 +245,10 @@ class Pool:
         self._number = number = self._number + 1
         member.reserved -= 1
         member.flying[number] = None
+        if member.patience is None and len(member.flying) > 1:
+            self._watch_first(member)
         try:
-            if member.is_first(number):
-                reply = await member.instance.send(str(request_id), data, timeout_s)
-            else:
-                async with asyncio.timeout(self._timing.patience_s) as patience:
-                    member.flying[number] = patience
-                    reply = await member.instance.send(str(request_id), data, timeout_s)
-        except TimeoutError:
-            # There are long requests among the short ones: for some time each instance is given one at a time.
-            self._mean_ns = max(self._mean_ns, self._timing.patience_s * 1e9)
-            raise _RecalledError from None
+            reply = await member.instance.send(str(request_id), data, timeout_s)
         except RequestTimeoutError:
             # The runner has killed the instance if the model had begun.
             if not member.instance.alive:
@@ -268,11 +261,31 @@ class Pool:
             raise
         finally:
             del member.flying[number]
-            member.let_first_take_its_time()
             self._on_left(member)
         self._failures = 0
-        self._mean_ns += (reply.duration_ns - self._mean_ns) * _SMOOTHING
+        self._learn(self._mean_ns + (reply.duration_ns - self._mean_ns) * _SMOOTHING)
         return reply
+
+    def _learn(self, mean_ns: float) -> None:
+        """Take over how long requests are: an instance is given as many as it does in a short time, at least one."""
+        self._mean_ns = mean_ns
+        self._depth = max(1, min(_MOST_DEPTH, int(_SHORT_NS / max(mean_ns, 1.0))))
+
+    def _watch_first(self, member: _Member) -> None:
+        """Have those recalled that stand behind the first, if that is still the same when patience is over."""
+        first = next(iter(member.flying))
+        member.patience = self._loop.call_later(self._timing.patience_s, self._on_patience, member, first)
+
+    def _on_patience(self, member: _Member, first: int) -> None:
+        member.patience = None
+        if len(member.flying) < 2:
+            return
+        if not member.is_first(first):
+            self._watch_first(member)
+            return
+        # There are long requests among the short ones: for some time each instance is given one at a time.
+        self._learn(max(self._mean_ns, self._timing.patience_s * 1e9))
+        member.instance.recall()
 
     def _on_left(self, member: _Member) -> None:
         """A place has become free."""

@@ -168,6 +168,7 @@ class _PayloadColumns(TypedColumns):
     id: Named[UUID] = Column(Uuid, primary_key=True)
     # None before the request is accepted and after it is deleted: then the bytes are removed some day.
     request_id: Named[UUID | None] = Column(Uuid, _to(f"{SCHEMA}.request", ondelete="SET NULL"), index=True)
+    size_bytes: Named[int] = Column(BigInteger, server_default=text("0"))
     created_at: Named[datetime] = Column(DateTime(timezone=True), server_default=func.now())
 
 

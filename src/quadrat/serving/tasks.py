@@ -1,8 +1,8 @@
 """Jobs of serving: building a version, and removing what nothing refers to any more."""
 
 import asyncio
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from typing import Any, Protocol
 
 import structlog
@@ -16,18 +16,19 @@ from quadrat.jobs.registry import DEFAULT_ATTEMPTS, Handler, JobCancelledError, 
 from quadrat.runner.base import BuildError, LogSink, Runner
 from quadrat.serving.actions.packages import BUILD, CLEAN, clean_later
 from quadrat.serving.files import Files
+from quadrat.serving.housekeeping import RESULTS_KEPT
 from quadrat.serving.launch import Launcher
 from quadrat.serving.logbook import LogBook
 from quadrat.serving.rules.versions import cut_error, on_build_failed, on_deploying
 from quadrat.serving.signals import announce_version
 from quadrat.serving.store import deployments as deployment_store
+from quadrat.serving.store import journal as journal_store
 from quadrat.serving.store import requests as request_store
 from quadrat.serving.store import versions as store
 from quadrat.serving.types import Build, VersionId, VersionStatus
 from quadrat.storage.blobs import BlobStore
 
 _log = structlog.get_logger(__name__)
-_RESULTS_KEPT = timedelta(days=28)
 _BLOCK = 1000
 
 
@@ -170,17 +171,23 @@ async def clean(context: JobContext[ServingResources], _params: Mapping[str, Any
             async with context.db.begin() as tx:
                 await store.delete_package(tx, package_id)
         packages += len(unused)
-    requests = 0
-    while True:
-        async with context.db.begin() as tx:
-            removed = await request_store.delete_finished_before(tx, now() - _RESULTS_KEPT, _BLOCK)
-        requests += removed
-        if removed < _BLOCK:
-            break
+    requests = await _delete_old(context.db, request_store.delete_finished_before)
+    requests += await _delete_old(context.db, journal_store.delete_before)
     files = Files(context.db, context.resources.blobs, context.resources.runner)
     removed_files = await files.remove_waste(_BLOCK)
     _log.info("serving.cleaned", packages=packages, requests=requests, **removed_files)
     return {"packages": packages, "requests": requests, **removed_files}
+
+
+async def _delete_old(db: Database, delete: Callable[[AsyncConnection, datetime, int], Awaitable[int]]) -> int:
+    """Delete block by block; returns how many there were."""
+    total = 0
+    while True:
+        async with db.begin() as tx:
+            removed = await delete(tx, now() - RESULTS_KEPT, _BLOCK)
+        total += removed
+        if removed < _BLOCK:
+            return total
 
 
 HANDLERS = (Handler(BUILD, build), Handler(CLEAN, clean))

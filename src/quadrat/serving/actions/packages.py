@@ -5,6 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.identity.types import Caller, ProjectId
 from quadrat.jobs.actions import enqueue
+from quadrat.jobs.types import Queueing
 from quadrat.serving.actions.access import VersionPath, open_version
 from quadrat.serving.rules.versions import on_build_asked
 from quadrat.serving.signals import announce_version
@@ -63,4 +64,4 @@ async def start_build(tx: AsyncConnection, project_id: ProjectId, version: Versi
 async def clean_later(tx: AsyncConnection) -> None:
     """Have the bytes removed that nothing refers to after this transaction."""
     # Of no project: the job must outlive the one whose packages it removes.
-    await enqueue(tx, CLEAN, {})
+    await enqueue(tx, CLEAN, {}, queueing=Queueing(once=True))

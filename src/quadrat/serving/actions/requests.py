@@ -14,8 +14,9 @@ from quadrat.serving.actions.blobs import find_blobs
 from quadrat.serving.rules.values import blobs_in, check_input
 from quadrat.serving.rules.versions import refuse_unless_available
 from quadrat.serving.signals import announce_deleted_requests, announce_requests
+from quadrat.serving.store import journal
 from quadrat.serving.store import requests as store
-from quadrat.serving.types import BatchRequest, BatchRequestSummary, RequestState, Version
+from quadrat.serving.types import BatchRequest, BatchRequestSummary, RequestRecord, RequestState, Version
 
 MAX_ITEMS = 250
 _IN_ROWS: Mapping[int, UUID] = {}
@@ -92,6 +93,19 @@ async def get_requests(
     return [found[id_] for id_ in dict.fromkeys(ids)]
 
 
+async def get_record(tx: AsyncConnection, caller: Caller, path: VersionPath, request_id: UUID) -> RequestRecord:
+    """When a request of the version was accepted, begun and finished, whether direct or batch.
+
+    Raises:
+        QuadratError: forbidden; not_found.
+    """
+    _, _, version = await open_version(tx, caller, path, "models.versions.requests.get")
+    record = await journal.find_record(tx, version.id, request_id)
+    if record is None:
+        raise _missing(request_id)
+    return record
+
+
 async def list_requests(
     tx: AsyncConnection,
     caller: Caller,
@@ -131,4 +145,8 @@ def _refuse_too_many(ids: Collection[UUID]) -> None:
 def _refuse_missing(ids: Collection[UUID], found: Collection[UUID]) -> None:
     missing = next((id_ for id_ in ids if id_ not in found), None)
     if missing is not None:
-        raise QuadratError(ErrorKind.NOT_FOUND, f"Request {missing} does not exist for this version.")
+        raise _missing(missing)
+
+
+def _missing(request_id: UUID) -> QuadratError:
+    return QuadratError(ErrorKind.NOT_FOUND, f"Request {request_id} does not exist for this version.")

@@ -87,9 +87,9 @@ async def delete_blobs(tx: AsyncConnection, ids: Collection[UUID]) -> None:
     await tx.execute(delete(blob).where(blob.c.id.in_(ids)))
 
 
-async def announce_payload(tx: AsyncConnection, payload_id: UUID) -> None:
+async def announce_payload(tx: AsyncConnection, payload_id: UUID, size_bytes: int) -> None:
     """Note that bytes are being stored for a request to come."""
-    await tx.execute(insert(payload).values(id=payload_id))
+    await tx.execute(insert(payload).values(id=payload_id, size_bytes=size_bytes))
 
 
 async def attach_payloads(tx: AsyncConnection, request_ids: dict[UUID, UUID]) -> None:

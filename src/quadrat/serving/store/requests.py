@@ -279,6 +279,11 @@ async def list_waiting_versions(tx: AsyncConnection) -> Sequence[VersionId]:
     return [VersionId(id_) for id_ in (await tx.execute(query)).scalars()]
 
 
+async def has_finished_before(tx: AsyncConnection, moment: datetime) -> bool:
+    """Whether there are requests whose results have been kept long enough."""
+    return (await tx.execute(select(request.c.id).where(request.c.finished_at < moment).limit(1))).first() is not None
+
+
 async def delete_finished_before(tx: AsyncConnection, moment: datetime, limit: int) -> int:
     """Remove requests whose results have been kept long enough; returns how many there were, at most `limit`."""
     old = select(request.c.id).where(request.c.finished_at < moment).limit(limit)

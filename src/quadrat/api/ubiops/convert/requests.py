@@ -9,8 +9,9 @@ import msgspec
 
 from quadrat.api.ubiops.convert.times import to_utc
 from quadrat.errors import ErrorKind, QuadratError
+from quadrat.serving.actions.access import VersionPath
 from quadrat.serving.rules.values import split_items
-from quadrat.serving.types import Answer, BatchRequest, BatchRequestSummary, RequestState
+from quadrat.serving.types import Answer, BatchRequest, BatchRequestSummary, RequestRecord, RequestState
 
 _encode = msgspec.json.Encoder().encode
 _ids = msgspec.json.Decoder(list[UUID])
@@ -62,13 +63,13 @@ def to_states(status: RequestState | None, success: bool | None) -> list[Request
     return [state for state in states if (state is RequestState.COMPLETED) is success]
 
 
-def to_model_request_list(request_id: UUID, answer: Answer) -> bytes:
+def to_model_request_list(request_id: str, answer: Answer) -> bytes:
     """The body of a direct request's answer, made in one piece: it is the hot path."""
     return b'{"request_id":"%b","success":%b,"result":%b,"error_message":%b}' % (
-        str(request_id).encode(),
+        request_id.encode(),
         b"true" if answer.success else b"false",
         b"null" if answer.result is None else answer.result,
-        _encode(answer.error_message),
+        b"null" if answer.error_message is None else _encode(answer.error_message),
     )
 
 
@@ -96,6 +97,24 @@ def to_result_list(request: BatchRequest) -> dict[str, Any]:
         "error_message": request.error_message,
         "request_data": None if request.data is None else msgspec.Raw(request.data),
         "result": None if request.result is None else msgspec.Raw(request.result),
+    }
+
+
+def to_request_detail(path: VersionPath, record: RequestRecord) -> dict[str, Any]:
+    """`ModelRequestDetail`: what is known of one request, with the times of its states."""
+    times = {"time_started": record.started_at, "time_completed": record.finished_at}
+    return {
+        "id": record.id,
+        "model": path.model,
+        "version": path.version,
+        "batch": record.batch,
+        "status": record.state,
+        "success": record.state is RequestState.COMPLETED,
+        "error_message": record.error_message,
+        "time_created": to_utc(record.created_at),
+        **{name: None if at is None else to_utc(at) for name, at in times.items()},
+        "input_size": record.input_bytes,
+        "output_size": record.output_bytes,
     }
 
 

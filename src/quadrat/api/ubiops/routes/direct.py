@@ -1,7 +1,4 @@
-"""The direct request: the one operation whose speed people measure, so it does without the framework's parsing.
-
-Routing a request through FastAPI's dependencies costs more than all the rest of its way to the model and back.
-"""
+"""The direct request as the framework sees it; `quadrat.api.ubiops.direct` is the short way to the same."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -10,17 +7,10 @@ from fastapi import APIRouter, Request
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 
-from quadrat.api.ubiops.auth import secret_of
-from quadrat.api.ubiops.convert.requests import to_data, to_model_request_list
+from quadrat.api.ubiops.direct import DEFAULT_TIMEOUT_S, TIMEOUTS_S, answer
 from quadrat.api.ubiops.paths import VERSION
 from quadrat.api.ubiops.schemas.requests import ModelRequestList
-from quadrat.errors import ErrorKind, QuadratError
-from quadrat.identity.authenticator import Authenticator
 from quadrat.serving.actions.access import VersionPath
-from quadrat.serving.engine import ServingEngine
-
-_DEFAULT_TIMEOUT_S = 300
-_TIMEOUTS_S = range(10, 3600 + 1)
 
 _TEXT = {"type": "string"}
 _DOCUMENT: dict[str, Any] = {
@@ -37,9 +27,9 @@ _DOCUMENT: dict[str, Any] = {
             "description": "Seconds for everything, a cold start included",
             "schema": {
                 "type": "integer",
-                "minimum": _TIMEOUTS_S.start,
-                "maximum": _TIMEOUTS_S.stop - 1,
-                "default": _DEFAULT_TIMEOUT_S,
+                "minimum": TIMEOUTS_S.start,
+                "maximum": TIMEOUTS_S.stop - 1,
+                "default": DEFAULT_TIMEOUT_S,
             },
         },
     ],
@@ -74,28 +64,8 @@ router = APIRouter(tags=["Model requests"], route_class=_BareRoute)
 )
 async def model_requests_create(request: Request) -> Response:
     """Run a request now; a model that fails answers 200 with ``success`` false."""
-    authenticator: Authenticator = request.state.authenticator
-    engine: ServingEngine = request.state.engine
-    header = request.headers.get
-    caller = await authenticator.caller(secret_of(header("authorization")))
     named = request.path_params
     path = VersionPath(named["project_name"], named["model_name"], named["version"])
-    deployment = await engine.open(caller, await authenticator.access(caller, path.project), path)
-    timeout_s = _timeout_s(request)
-    data = to_data(await request.body(), header("content-type", ""))
-    return Response(
-        to_model_request_list(*await engine.run(deployment, data, timeout_s)), media_type="application/json"
-    )
-
-
-def _timeout_s(request: Request) -> int:
-    given = request.query_params.get("timeout")
-    if given is None:
-        return _DEFAULT_TIMEOUT_S
-    if not (given.isascii() and given.isdigit() and int(given[:9]) in _TIMEOUTS_S):
-        raise QuadratError(
-            ErrorKind.INVALID,
-            f"The timeout must be from {_TIMEOUTS_S.start} to {_TIMEOUTS_S.stop - 1} seconds.",
-            field="timeout",
-        )
-    return int(given[:9])
+    headers = dict(request.scope["headers"])
+    body, _ = await answer(request.scope["state"], path, headers, request.scope["query_string"], await request.body())
+    return Response(body, media_type="application/json")

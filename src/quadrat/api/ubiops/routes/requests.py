@@ -14,6 +14,7 @@ from quadrat.api.ubiops.convert.requests import (
     to_ids,
     to_items,
     to_list_response,
+    to_request_detail,
     to_request_id,
     to_states,
 )
@@ -23,6 +24,7 @@ from quadrat.api.ubiops.schemas.requests import (
     BatchModelRequestCreateResponse,
     BatchModelRequestListResponse,
     BatchModelRequestResultList,
+    ModelRequestDetail,
     RequestListQuery,
 )
 from quadrat.api.wire import Tx, json_response
@@ -136,3 +138,10 @@ async def batch_model_requests_batch_delete(request: Request, path: AtVersion, c
     async with db.begin() as tx:
         await requests.delete_requests(tx, caller, path, ids)
     return {}
+
+
+@router.get(VERSION + "/requests/{request_id}", operation_id="model_requests_get", response_model=ModelRequestDetail)
+async def model_requests_get(path: AtVersion, request_id: str, caller: SignedIn, tx: Tx) -> Response:
+    """When a request was accepted, begun and finished; a direct request is known from a second after its end on."""
+    record = await requests.get_record(tx, caller, path, to_request_id(request_id))
+    return json_response(to_request_detail(path, record))

@@ -32,6 +32,23 @@ class ModelRequestList(BaseModel):
     error_message: str | None
 
 
+class ModelRequestDetail(BaseModel):
+    """What is known of a request, direct or batch; times are null until they have come, sizes in bytes."""
+
+    id: UUID
+    model: str
+    version: str
+    batch: bool
+    status: RequestState
+    success: bool
+    error_message: str | None
+    time_created: datetime
+    time_started: datetime | None
+    time_completed: datetime | None
+    input_size: int
+    output_size: int
+
+
 class BatchModelRequestCreateResponse(BaseModel):
     """A batch request that has been accepted."""
 
