@@ -4,24 +4,17 @@ import re
 import time
 
 import structlog
-from prometheus_client import Counter, Histogram
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from quadrat.api.tally import TALLY
 from quadrat.base import origin
 from quadrat.base.ids import new_uuid
 
 _log = structlog.get_logger("quadrat.access")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 
-REQUESTS = Counter("quadrat_requests_total", "Requests answered", ["api", "method", "status"])
-SECONDS = Histogram(
-    "quadrat_request_seconds",
-    "Time to the end of the answer",
-    ["api"],
-    buckets=(0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300),
-)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -100,8 +93,7 @@ class _Exchange:
     def finish(self) -> None:
         seconds = time.perf_counter() - self._began
         method = self._scope["method"] if self._scope["method"] in _METHODS else "other"
-        REQUESTS.labels(self.api, method, str(self._status)).inc()
-        SECONDS.labels(self.api).observe(seconds)
+        TALLY.count(self.api, method, self._status, seconds)
         # Never the query: one API's client carries its token there.
         _log.info(
             "request.finished",

@@ -7,6 +7,10 @@ import time
 import uuid
 
 _OBJECT_ID_RANDOM = secrets.token_bytes(5)
+_STOCK = 256
+_stock: list[bytes] = []
+# A forked process must not give out the same ids as its parent.
+os.register_at_fork(after_in_child=_stock.clear)
 _object_id_counter = itertools.count(int.from_bytes(secrets.token_bytes(3), "big"))
 
 
@@ -15,10 +19,22 @@ def new_uuid() -> uuid.UUID:
 
     Source: RFC 9562 section 5.7.
     """
-    value = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10), "big")
+    value = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(_random_bytes(), "big")
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
     return uuid.UUID(int=value)
+
+
+def _random_bytes() -> bytes:
+    """The next 10 random bytes; asked of the system for many ids at a time."""
+    try:
+        return _stock.pop()
+    except IndexError:
+        drawn = os.urandom(10 * _STOCK)
+        pieces = [drawn[start : start + 10] for start in range(0, len(drawn), 10)]
+        taken = pieces.pop()
+        _stock.extend(pieces)
+        return taken
 
 
 def new_object_id() -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -26,6 +27,7 @@ from quadrat.settings import Settings
 
 _log = structlog.get_logger(__name__)
 _WATCH_S = 1.0
+_GC_THRESHOLD = 10_000
 
 
 class _WebServer(uvicorn.Server):
@@ -38,6 +40,10 @@ class _WebServer(uvicorn.Server):
     async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
         await super().startup(sockets)  # type: ignore[arg-type]
         if self.started:
+            # What is there now stays for good: looking through all of it again and again would hold up requests.
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(_GC_THRESHOLD, 20, 50)
             self.announce()
 
     def announce(self) -> None:

@@ -12,7 +12,7 @@ from quadrat.serving.outcomes import Outcome
 from quadrat.serving.store import journal as store
 
 _log = structlog.get_logger(__name__)
-_GATHER_S = 0.5
+_GATHER_S = 0.9
 _RETRY_S = 2.0
 _BLOCK = 5000
 _MOST = 200_000

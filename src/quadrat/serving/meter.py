@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import NamedTuple
 from uuid import UUID
 
 import structlog
@@ -21,6 +22,23 @@ _GATHER_S = 1.0
 _RETRY_S = 2.0
 _MAX_KEYS = 200_000
 _GB_MB = 1024
+_MINUTE_NS = 60 * 10**9
+
+
+class _Page(NamedTuple):
+    """The sums of one version in one minute, each with how often was added to it."""
+
+    minute_number: int
+    requests: list[float]
+    input_bytes: list[float]
+    outputs: list[float]
+    output_bytes: list[float]
+    compute_s: list[float]
+
+
+def _add_to(sums: list[float], amount: float) -> None:
+    sums[0] += amount
+    sums[1] += 1.0
 
 
 class Meter:
@@ -33,6 +51,7 @@ class Meter:
     def __init__(self, db: Database) -> None:
         self._db = db
         self._counts: dict[store.Key, list[float]] = {}
+        self._pages: dict[VersionId, _Page] = {}
         self._minute = (0, datetime.min.replace(tzinfo=UTC))
         self._running: dict[VersionId, _Running] = {}
         self._stopping = asyncio.Event()
@@ -73,7 +92,9 @@ class Meter:
     async def flush(self) -> None:
         """Write what was counted until now."""
         self._measure_running(now())
-        counts, self._counts = self._counts, {}
+        self._pages.clear()
+        counts = {key: sums for key, sums in self._counts.items() if sums[1]}
+        self._counts = {}
         if not counts:
             return
         try:
@@ -103,16 +124,34 @@ class Meter:
             found[1] += times
 
     def _on_request(self, outcome: Outcome) -> None:
-        deployment = outcome.deployment
-        project_id, object_id = deployment.project_id, deployment.version_uuid
-        minute = self._minute_of(outcome.finished_at)
-        self._add(minute, project_id, Metric.VERSION_REQUESTS, object_id, 1)
-        self._add(minute, project_id, Metric.VERSION_INPUT_BYTES, object_id, outcome.input_bytes)
+        deployment, minute_number = outcome.deployment, outcome.finished_ns // _MINUTE_NS
+        page = self._pages.get(deployment.version_id)
+        if page is None or page.minute_number != minute_number:
+            # Which sums to add to is looked up once per version and minute, not per request.
+            page = self._pages[deployment.version_id] = self._open_page(deployment, minute_number, outcome.finished_at)
+        _add_to(page.requests, 1.0)
+        _add_to(page.input_bytes, outcome.input_bytes)
         if outcome.answer.success:
-            self._add(minute, project_id, Metric.VERSION_OUTPUTS, object_id, 1)
-            self._add(minute, project_id, Metric.VERSION_OUTPUT_BYTES, object_id, outcome.output_bytes)
+            _add_to(page.outputs, 1.0)
+            _add_to(page.output_bytes, outcome.output_bytes)
         if outcome.compute_ns:
-            self._add(minute, project_id, Metric.VERSION_COMPUTE_S, object_id, outcome.compute_ns / 1e9)
+            _add_to(page.compute_s, outcome.compute_ns / 1e9)
+
+    def _open_page(self, deployment: Deployment, minute_number: int, at: datetime) -> "_Page":
+        minute = self._minute_of(at)
+
+        def sums(metric: Metric) -> list[float]:
+            key = (deployment.project_id, metric, deployment.version_uuid, minute)
+            return self._counts.setdefault(key, [0.0, 0.0])
+
+        return _Page(
+            minute_number,
+            sums(Metric.VERSION_REQUESTS),
+            sums(Metric.VERSION_INPUT_BYTES),
+            sums(Metric.VERSION_OUTPUTS),
+            sums(Metric.VERSION_OUTPUT_BYTES),
+            sums(Metric.VERSION_COMPUTE_S),
+        )
 
     def _on_instance(self, change: InstanceChange) -> None:
         version_id = change.deployment.version_id

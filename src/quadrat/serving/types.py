@@ -3,8 +3,10 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import NewType
+from typing import Any, NewType
 from uuid import UUID
+
+import msgspec
 
 from quadrat.identity.types import ProjectId
 from quadrat.serving.variable_types import Variable
@@ -78,6 +80,9 @@ class Signature:
     fields: tuple[Field, ...] = ()
     file_fields: tuple[str, ...] = field(init=False, compare=False)
     """Names of the fields that hold blobs: the model sees paths of files there."""
+
+    decoder: Any = field(init=False, default=None, compare=False, repr=False)
+    """Kept here by `rules.values`, which makes it when it is first needed."""
 
     def __post_init__(self) -> None:
         """Look for blobs once, not per request."""
@@ -235,9 +240,8 @@ class Blob:
     expires_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The outcome of one request.
+class Answer(msgspec.Struct, frozen=True, gc=False):
+    """The outcome of one request. One is made per direct request, and this kind of class is made fastest.
 
     Args:
         success: False when the model failed, was too slow or could not be run.

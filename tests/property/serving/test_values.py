@@ -10,7 +10,7 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from quadrat.errors import QuadratError
-from quadrat.serving.rules.values import decode_json, fit_result, problem_with, split_items
+from quadrat.serving.rules.values import check_input, decode_json, fit_result, problem_with, split_items
 from quadrat.serving.types import DataKind, Field, FieldType, Signature
 
 NAMES = st.from_regex(r"[A-Za-z][A-Za-z0-9_-]{0,5}", fullmatch=True)
@@ -108,3 +108,25 @@ def test_any_bytes_are_json_or_refused(text: bytes):
         event(error.kind)
     else:
         assert msgspec.json.decode(msgspec.json.encode(value)) == value
+
+
+@given(st.data(), SIGNATURES)
+def test_quick_check_of_text_agrees_with_the_check_of_its_value(data: st.DataObject, signature: Signature):
+    value: dict[str, Any] = {field.name: data.draw(GOOD[field.type] | VALUES) for field in signature.fields}
+    if data.draw(st.booleans()):
+        value.update(data.draw(st.dictionaries(NAMES, VALUES, max_size=1)))
+    text = json.dumps(value).encode()
+    assert accepts(signature, text) == (problem_with(signature, decode_json(text)) is None)
+
+
+@given(VALUES)
+def test_quick_check_of_plain_data_accepts_exactly_text(value: Any):
+    assert accepts(Signature(DataKind.PLAIN), json.dumps(value).encode()) == isinstance(value, str)
+
+
+def accepts(signature: Signature, text: bytes) -> bool:
+    try:
+        check_input(signature, text)
+    except QuadratError:
+        return False
+    return True

@@ -12,11 +12,10 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import structlog
-from prometheus_client import Counter, Histogram
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from quadrat.api.middleware import REQUESTS, SECONDS
+from quadrat.api.tally import TALLY
 from quadrat.api.ubiops.auth import secret_of
 from quadrat.api.ubiops.convert.requests import to_data, to_model_request_list
 from quadrat.api.ubiops.errors import render
@@ -95,8 +94,6 @@ class DirectRequests:
     def __init__(self, app: ASGIApp, *, max_body_bytes: int) -> None:
         self._app = app
         self._max_body_bytes = max_body_bytes
-        self._counters: dict[int, Counter] = {}
-        self._seconds: Histogram = SECONDS.labels(_API)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or pass on."""
@@ -123,14 +120,7 @@ class DirectRequests:
             status = 200
             await send(_start(headers.get(b"x-request-id"), request_id, len(content)))
             await send({"type": "http.response.body", "body": content})
-        self._count(status, time.perf_counter() - began)
-
-    def _count(self, status: int, seconds: float) -> None:
-        counter = self._counters.get(status)
-        if counter is None:
-            counter = self._counters[status] = REQUESTS.labels(_API, "POST", str(status))
-        counter.inc()
-        self._seconds.observe(seconds)
+        TALLY.count(_API, "POST", status, time.perf_counter() - began)
 
 
 class _GoneError(Exception):

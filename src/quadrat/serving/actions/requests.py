@@ -41,9 +41,10 @@ async def check_requests(tx: AsyncConnection, caller: Caller, path: VersionPath,
     refuse_unless_available(version.status)
     if not 1 <= len(items) <= MAX_ITEMS:
         raise QuadratError(ErrorKind.INVALID, f"One call takes 1 to {MAX_ITEMS} requests, not {len(items)}.")
-    values = [check_input(model.input, item) for item in items]
+    for item in items:
+        check_input(model.input, item)
     if model.input.file_fields:
-        await find_blobs(tx, project.id, [id_ for value in values for id_ in blobs_in(model.input, value)])
+        await find_blobs(tx, project.id, [id_ for item in items for id_ in blobs_in(model.input, item)])
     return version
 
 

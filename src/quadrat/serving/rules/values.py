@@ -79,6 +79,8 @@ def fit_result(signature: Signature, text: bytes) -> tuple[bytes | None, str | N
     Returns:
         The JSON text without fields that the model does not declare, and None; or None and a sentence.
     """
+    if _fits_at_once(signature, text):
+        return text, None
     try:
         value = _decoder.decode(text)
     except (msgspec.MsgspecError, RecursionError):
@@ -95,28 +97,66 @@ def fit_result(signature: Signature, text: bytes) -> tuple[bytes | None, str | N
     return _encode({field.name: value[field.name] for field in signature.fields}), None
 
 
-def check_input(signature: Signature, text: bytes) -> Any:
+def check_input(signature: Signature, text: bytes) -> None:
     """Refuse request data that does not fit the input of a model.
 
     Args:
         signature: The input of the model.
         text: The request data as JSON text.
 
-    Returns:
-        Its value.
-
     Raises:
         QuadratError: invalid.
     """
-    value = decode_json(text)
-    problem = problem_with(signature, value)
+    if _fits_at_once(signature, text):
+        return
+    problem = problem_with(signature, decode_json(text))
     if problem is not None:
         raise QuadratError(ErrorKind.INVALID, problem)
-    return value
 
 
-def blobs_in(signature: Signature, value: Any) -> list[UUID]:
+def _fits_at_once(signature: Signature, text: bytes) -> bool:
+    """Whether the text certainly fits. When this says no, the slow way decides and finds the words.
+
+    Most data fits, and large lists cost fifty times less to check while they are decoded than after it.
+    """
+    decoder = signature.decoder
+    if decoder is None:
+        decoder = _decoder_of(signature)
+        # A cache on a value that is frozen in all that counts.
+        object.__setattr__(signature, "decoder", decoder)
+    try:
+        decoder.decode(text)
+    except (msgspec.MsgspecError, RecursionError):
+        return False
+    return True
+
+
+def _decoder_of(signature: Signature) -> msgspec.json.Decoder[Any]:
+    if signature.kind is DataKind.PLAIN:
+        return msgspec.json.Decoder(str)
+    if any(item.type not in _DECODED for item in signature.fields):
+        return msgspec.json.Decoder(_Never)
+    # Names of fields may be no names in Python.
+    names = [f"field_{number}" for number in range(len(signature.fields))]
+    made = msgspec.defstruct(
+        "Fields",
+        [(name, _DECODED[item.type]) for name, item in zip(names, signature.fields, strict=True)],
+        rename=dict(zip(names, (item.name for item in signature.fields), strict=True)),
+        forbid_unknown_fields=True,
+        gc=False,
+    )
+    return msgspec.json.Decoder(made)
+
+
+class _Never(msgspec.Struct, forbid_unknown_fields=True):
+    """Fits nothing that a caller would send."""
+
+    never_sent_by_anybody: int
+
+
+def blobs_in(signature: Signature, text: bytes) -> list[UUID]:
     """The blobs that checked request data names."""
+    value = _decoder.decode(text)
     return [UUID(value[name]) for name in signature.file_fields]
 
 
@@ -185,6 +225,17 @@ _FITS: Mapping[FieldType, Callable[[Any], bool]] = {
     FieldType.ARRAY_DOUBLE: _array_of(_is_double),
     FieldType.ARRAY_STRING: _array_of(_is_string),
     FieldType.BLOB: _is_uuid,
+}
+#: What msgspec checks while it decodes. What it lets through fits; times are checked by their own rule only.
+_DECODED: Mapping[FieldType, Any] = {
+    FieldType.INT: int,
+    FieldType.STRING: str,
+    FieldType.DOUBLE: float,
+    FieldType.BOOL: bool,
+    FieldType.ARRAY_INT: list[int],
+    FieldType.ARRAY_DOUBLE: list[float],
+    FieldType.ARRAY_STRING: list[str],
+    FieldType.BLOB: UUID,
 }
 _WORDS: Mapping[FieldType, str] = {
     FieldType.INT: "a whole number",
