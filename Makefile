@@ -8,7 +8,7 @@ LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-
 KEEP ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo clients web browser test test-all check bench docs lock clean
+.PHONY: help demo clients web browser test test-all check bench bench-peers bench-serving docs lock clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -56,6 +56,19 @@ CLIENTS := ubiops ubiops-cli lightly pyecotaxa
 
 clients: $(CLIENTS:%=.venvs/clients/%/.done)  ## One environment for each real client that the contract tests drive
 
+PEERS := litserve mlserver bentoml cog ray
+
+.venvs/bench/%/.done: requirements/bench/%.txt | $(UV)
+	$(UV) venv --quiet --clear --python $(BIN)/python $(@D)
+	$(UV) pip install --quiet --python $(@D)/bin/python --require-hashes --no-deps -r $<
+	@touch $@
+
+bench-peers: $(PEERS:%=.venvs/bench/%/.done)  ## One environment for each server that bench/serving compares with
+
+bench-serving: $(VENV)/.dev bench-peers  ## Measure serving beside its peers (needs wrk)
+	$(BIN)/python bench/serving/run.py
+	$(BIN)/python bench/serving/work.py
+
 demo: $(VENV)/.base $(WEB) .venvs/demo/.done  ## Run the main job on real input (KEEP=1 leaves the server running)
 	$(BIN)/python demo/run.py $(if $(KEEP),--keep)
 
@@ -89,6 +102,7 @@ lock:  ## Renew the locked requirements (needs uv)
 		-o requirements/clients/ubiops-cli.txt
 	$(LOCK) --no-deps requirements/clients/lightly.in -o requirements/clients/lightly.txt
 	$(LOCK) requirements/clients/pyecotaxa.in -o requirements/clients/pyecotaxa.txt
+	for peer in $(PEERS); do $(LOCK) requirements/bench/$$peer.in -o requirements/bench/$$peer.txt || exit 1; done
 	$(LOCK) -c requirements/clients/lightly.txt requirements/demo.in -o requirements/demo.txt
 
 clean:  ## Remove environments and caches
