@@ -67,7 +67,6 @@ bench-peers: $(PEERS:%=.venvs/bench/%/.done)  ## One environment for each server
 
 bench-serving: $(VENV)/.dev bench-peers  ## Measure serving beside its peers (needs wrk)
 	$(BIN)/python bench/serving/run.py
-	$(BIN)/python bench/serving/work.py
 
 demo: $(VENV)/.base $(WEB) .venvs/demo/.done  ## Run the main job on real input (KEEP=1 leaves the server running)
 	$(BIN)/python demo/run.py $(if $(KEEP),--keep)
