@@ -38,7 +38,13 @@ from quadrat.samples.guard import SampleBlobGuard
 from quadrat.samples.reader import ImageReader
 from quadrat.samples.thumbnails import Thumbnails
 from quadrat.serving.engine import ServingEngine
+from quadrat.serving.flow.courier import Courier
+from quadrat.serving.flow.engine import PipelineEngine
+from quadrat.serving.flow.scheduler import Scheduler
 from quadrat.serving.launch import Launcher
+from quadrat.serving.targets.guard import Guard
+from quadrat.serving.targets.places import Places
+from quadrat.serving.targets.proxy import GuardedProxy
 from quadrat.settings import Settings
 from quadrat.storage.blobs import BlobStore
 from quadrat.storage.references import References
@@ -114,10 +120,20 @@ async def _open(
     columns = ColumnCache(db, settings.data_dir.resolve() / "columns", settings.object_memory_bytes)
     listener.subscribe(CHANNEL, columns.on_change)
     cleanup.push_async_callback(columns.close)
+    places = open_places(settings)
+    await places.proxy.start()
+    cleanup.push_async_callback(places.proxy.stop)
+    courier = Courier(db, keys.sealer, places, engine)
+    pipelines = PipelineEngine(db, listener, engine, courier)
     await listener.start()
     cleanup.push_async_callback(listener.stop)
     await engine.start()
     cleanup.push_async_callback(engine.stop)
+    await pipelines.start()
+    cleanup.push_async_callback(pipelines.stop)
+    scheduler = Scheduler(db, engine, pipelines)
+    scheduler.start()
+    cleanup.push_async_callback(scheduler.stop)
     return HouseState(
         db=db,
         authenticator=authenticator,
@@ -127,6 +143,7 @@ async def _open(
         analyst=Analyst(db, blobs),
         pictures=pictures,
         job_waiter=job_waiter,
+        pipelines=pipelines,
         limits=Limits(
             max_upload_bytes=settings.max_upload_bytes,
             max_samples_per_dataset=settings.max_samples_per_dataset,
@@ -170,6 +187,12 @@ def _bucket_options(settings: Settings) -> dict[str, Any]:
 def open_decoders(settings: Settings, *, processes: int) -> DecoderPool:
     """Processes that decode pictures within the bounds that the settings name."""
     return DecoderPool(processes, Bounds(settings.max_image_pixels, settings.decoder_memory_bytes))
+
+
+def open_places(settings: Settings) -> Places:
+    """Where connectors write to; the proxy in it has to be started."""
+    guard = Guard(deny_private=settings.connector_deny_private)
+    return Places(guard, GuardedProxy(guard))
 
 
 def open_runner(settings: Settings) -> LocalRunner:

@@ -119,6 +119,11 @@ class Settings(BaseSettings):
         300.0, gt=0, description="Longest time a model may take to load, in seconds"
     )
 
+    connector_deny_private: bool = Field(
+        False,
+        description="Refuse connectors to private and loopback addresses; link-local ones are refused always",
+    )
+
     @classmethod
     def load(cls, **overrides: Any) -> "Settings":
         """Read the environment; options of the command win over it.

@@ -31,6 +31,7 @@ from quadrat.serving.launch import Launcher
 from quadrat.serving.pool import PoolTiming
 from quadrat.serving.signals import REQUESTS, VERSIONS
 from quadrat.serving.tables import log
+from quadrat.serving.targets.places import Places
 from quadrat.serving.tasks import HANDLERS
 from quadrat.serving.types import (
     Answer,
@@ -46,6 +47,7 @@ from quadrat.serving.types import (
 from quadrat.storage.blobs import BlobStore
 from support.house import SEALER
 from support.people import make_caller, make_project, unique
+from support.places import open_places
 
 TIMING = EngineTiming(
     pool=PoolTiming(patience_s=0.05, back_off_s=0.1, stop_grace_s=1.0),
@@ -80,6 +82,7 @@ class WorkerResources:
     runner: Runner
     instance_start_timeout_s: float = 20.0
     sealer: Sealer = SEALER
+    places: Places = field(default_factory=open_places)
 
 
 @dataclass
@@ -228,8 +231,13 @@ def open_blobs(root: Path) -> BlobStore:
 
 async def run_worker(db: Database, blobs: BlobStore, runner: Runner, stop: asyncio.Event) -> None:
     """Build until told to stop."""
-    worker = Worker(db, Registry(HANDLERS), WorkerResources(blobs, runner), concurrency=2, timing=_WORKER)
-    await worker.run(stop)
+    resources = WorkerResources(blobs, runner)
+    worker = Worker(db, Registry(HANDLERS), resources, concurrency=2, timing=_WORKER)
+    await resources.places.proxy.start()
+    try:
+        await worker.run(stop)
+    finally:
+        await resources.places.proxy.stop()
 
 
 @dataclass
@@ -286,6 +294,11 @@ class Gates:
         self._folder = folder
         folder.mkdir()
         folder.chmod(0o777)
+
+    @property
+    def folder(self) -> Path:
+        """Where models leave their marks."""
+        return self._folder
 
     def data(self, name: str) -> bytes:
         """Request data that waits at the gate of this name."""

@@ -8,8 +8,12 @@ from quadrat.db.engine import Database
 from quadrat.db.notify import Listener
 from quadrat.runner.local import LocalRunner
 from quadrat.serving.engine import ServingEngine
+from quadrat.serving.flow.courier import Courier
+from quadrat.serving.flow.engine import PipelineEngine
 from quadrat.serving.launch import Launcher
+from support.flow import COURIER
 from support.house import SEALER
+from support.places import open_places
 from support.serving import TIMING, open_blobs, run_worker
 
 
@@ -20,8 +24,12 @@ async def main(part: str, url: str, root: str, runner_dir: str) -> None:
         await run_worker(db, blobs, runner, asyncio.Event())
     listener = Listener(db.dsn)
     engine = ServingEngine(db, listener, Launcher(runner, blobs, SEALER), timing=TIMING)
+    places = open_places()
+    pipelines = PipelineEngine(db, listener, engine, Courier(db, SEALER, places, engine, COURIER), TIMING.batch)
+    await places.proxy.start()
     await listener.start()
     await engine.start()
+    await pipelines.start()
     await asyncio.Event().wait()
 
 

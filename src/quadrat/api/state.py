@@ -15,6 +15,7 @@ from quadrat.jobs.waiting import JobWaiter
 from quadrat.objects.columns.cache import ColumnCache
 from quadrat.samples.thumbnails import Thumbnails
 from quadrat.serving.engine import ServingEngine
+from quadrat.serving.flow.engine import PipelineEngine
 from quadrat.storage.blobs import BlobStore
 from quadrat.storage.references import References
 from quadrat.storage.types import BlobFacts, ByteSource
@@ -75,6 +76,7 @@ class HouseState(TypedDict):
     analyst: Analyst
     pictures: Pictures
     job_waiter: JobWaiter
+    pipelines: PipelineEngine
     limits: Limits
     public_url: str | None
     blob_guard: BlobGuard

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import structlog
 
-from quadrat.app import open_blobs, open_decoders, open_references, open_runner
+from quadrat.app import open_blobs, open_decoders, open_places, open_references, open_runner
 from quadrat.base.sealing import Sealer
 from quadrat.cli.house import HouseError, database_url, embedded
 from quadrat.cli.keys import open_sealer, secret_key
@@ -23,6 +23,7 @@ from quadrat.objects.tasks import HANDLERS as OBJECT_HANDLERS
 from quadrat.runner.local import LocalRunner
 from quadrat.samples.reader import ImageReader
 from quadrat.samples.tasks import HANDLERS as SAMPLE_HANDLERS
+from quadrat.serving.targets.places import Places
 from quadrat.serving.tasks import HANDLERS as SERVING_HANDLERS
 from quadrat.settings import Settings
 from quadrat.storage.blobs import BlobStore
@@ -101,6 +102,7 @@ class WorkerResources:
         images: Looks into the images of samples.
         common_dir: Folder that every user may import from.
         import_processes: Picture processes of one import.
+        places: Where connectors write to.
     """
 
     blobs: BlobStore
@@ -110,6 +112,7 @@ class WorkerResources:
     images: ImageReader
     common_dir: Path | None
     import_processes: int
+    places: Places
 
 
 def import_processes(settings: Settings) -> int:
@@ -143,6 +146,8 @@ async def _work(settings: Settings, url: str, *, stop_with_parent: bool) -> None
     runner = open_runner(settings)
     blobs = open_blobs(settings, secret_key(settings))
     decoders = open_decoders(settings, processes=max(1, (os.cpu_count() or 1) // max(1, settings.workers)))
+    places = open_places(settings)
+    await places.proxy.start()
     resources = WorkerResources(
         blobs=blobs,
         runner=runner,
@@ -151,6 +156,7 @@ async def _work(settings: Settings, url: str, *, stop_with_parent: bool) -> None
         images=ImageReader(db, blobs, open_references(settings), decoders),
         common_dir=settings.common_dir,
         import_processes=import_processes(settings),
+        places=places,
     )
     worker = Worker(
         db,
@@ -163,6 +169,7 @@ async def _work(settings: Settings, url: str, *, stop_with_parent: bool) -> None
         await worker.run(stop)
     finally:
         await decoders.close()
+        await places.proxy.stop()
         await runner.close()
         await db.close()
 

@@ -159,6 +159,7 @@ class Delivery:
     id: UUID
     connector_id: ConnectorId
     pipeline_id: int | None
+    object_id: int | None
     object_name: str
     pipeline_request_id: UUID
     data: bytes

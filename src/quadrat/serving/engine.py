@@ -11,7 +11,7 @@ import structlog
 from quadrat.base.ids import new_uuid
 from quadrat.db.engine import Database
 from quadrat.db.notify import Listener
-from quadrat.errors import QuadratError
+from quadrat.errors import ErrorKind, QuadratError
 from quadrat.identity.actions.access import require
 from quadrat.identity.types import Access, Caller, ObjectType, Target
 from quadrat.runner.base import Instance, InstanceLostError, Reply, RequestTimeoutError
@@ -137,13 +137,16 @@ class ServingEngine:
             raise no_version(path.version)
         return found
 
-    async def run(self, deployment: Deployment, data: bytes, timeout_s: float) -> tuple[UUID, Answer]:
+    async def run(
+        self, deployment: Deployment, data: bytes, timeout_s: float, *, request_id: UUID | None = None
+    ) -> tuple[UUID, Answer]:
         """Run a direct request. It leaves nothing but log lines.
 
         Args:
             deployment: From `open`.
             data: The request data as JSON text.
             timeout_s: For everything, a cold start included.
+            request_id: Chosen before by whoever asks; a new one if left out.
 
         Returns:
             The request's id, and what the model said or why it said nothing.
@@ -157,7 +160,7 @@ class ServingEngine:
         pool = self._pools.get(deployment.version_id)
         if pool is None or not pool.instances:
             await self._budget.check(deployment.project_id)
-        request_id, queued_ns = new_uuid(), time.time_ns()
+        request_id, queued_ns = request_id or new_uuid(), time.time_ns()
         compute_ns = 0
         try:
             reply = await self._run(self._pool_of(deployment), request_id, data, timeout_s)
@@ -185,6 +188,44 @@ class ServingEngine:
                 left_s = timeout_s if batch else timeout_s - (time.monotonic() - began)
                 reply = await pool.run(request_id, lent, left_s, batch=batch)
         return reply if reply.files is None else await self.files.keep(deployment, reply)
+
+    # Requests of pipelines.
+
+    async def run_version(self, version_id: VersionId, request_id: UUID, data: bytes, timeout_s: float) -> Answer:
+        """Run a direct request that a pipeline makes.
+
+        Raises:
+            QuadratError: wrong_state before the version is available; invalid when the data does not fit.
+        """
+        deployment = await self._find(version_id)
+        return (await self.run(deployment, data, timeout_s, request_id=request_id))[1]
+
+    async def run_durable(self, version_id: VersionId, request_id: UUID, data: bytes) -> Answer:
+        """Run a request of a pipeline's batch request: its caller records the result. It waits as batch requests do.
+
+        Raises:
+            QuadratError: wrong_state before the version is available; invalid when the data does not fit.
+            PoolClosedError: The version is gone, or the server stops.
+        """
+        deployment = await self._find(version_id)
+        refuse_unless_available(deployment.status)
+        check_input(deployment.input, data)
+        queued_ns = time.time_ns()
+        answer, compute_ns = await self._try_claimed(self._pool_of(deployment), request_id, data)
+        facts = (request_id, deployment, True, answer, len(data))
+        self.observers.request_ended(_outcome(facts, queued_ns, compute_ns))
+        return answer
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether nothing new is run any more."""
+        return self._stopping
+
+    async def _find(self, version_id: VersionId) -> Deployment:
+        found = await self.directory.find_by_id(version_id)
+        if found is None:
+            raise QuadratError(ErrorKind.NOT_FOUND, "The version does not exist any more.")
+        return found
 
     # Instances.
 

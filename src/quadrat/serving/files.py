@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO, Any
 from uuid import UUID
 
@@ -88,6 +89,20 @@ class Files:
         async with self._runner.lend(files) as paths:
             lent = dict(zip(named, map(str, paths), strict=True))
             yield _encode({**value, **lent})
+
+    @asynccontextmanager
+    async def copied(self, project_id: ProjectId, blob_id: UUID) -> AsyncIterator[tuple[str, Path]]:
+        """Name and local copy of a blob, which exists until the end of the block.
+
+        Raises:
+            QuadratError: invalid, when it is not there any more; unavailable.
+        """
+        async with self._db.begin() as tx:
+            blob = (await find_blobs(tx, project_id, [blob_id]))[blob_id]
+        with TemporaryDirectory(prefix="quadrat-blob-") as folder:
+            path = Path(folder) / "blob"
+            await self._blobs.fetch_to(blob_key(blob_id), path)
+            yield blob.file_name, path
 
     def _to_lend(self, blob: Blob) -> LentFile:
         async def fetch(target: Path) -> None:

@@ -490,6 +490,7 @@ class _DeliveryColumns(TypedColumns):
     connector_id: Named[int] = Column(BigInteger, _to(f"{SCHEMA}.connector"))
     # No foreign keys: a message that was accepted is delivered although its pipeline has gone.
     pipeline_id: Named[int | None] = Column(BigInteger)
+    object_id: Named[int | None] = Column(BigInteger)
     object_name: Named[str] = Column(Text)
     pipeline_request_id: Named[UUID] = Column(Uuid)
     data: Named[bytes] = Column(LargeBinary)
@@ -504,6 +505,7 @@ delivery = Table(
     metadata,
     _DeliveryColumns,
     Index("ix_delivery_connector_id_due_at", "connector_id", "due_at", "id"),
+    Index("ix_delivery_leased", "lease_owner", postgresql_where=text("lease_owner IS NOT NULL")),
     schema=SCHEMA,
 )
 

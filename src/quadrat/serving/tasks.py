@@ -23,9 +23,11 @@ from quadrat.serving.rules.versions import cut_error, on_build_failed, on_deploy
 from quadrat.serving.signals import announce_version
 from quadrat.serving.store import deployments as deployment_store
 from quadrat.serving.store import journal as journal_store
+from quadrat.serving.store import pipeline_requests as pipeline_request_store
 from quadrat.serving.store import requests as request_store
 from quadrat.serving.store import versions as store
 from quadrat.serving.types import Build, VersionId, VersionStatus
+from quadrat.serving.verification import HANDLERS as VERIFICATION_HANDLERS
 from quadrat.storage.blobs import BlobStore
 
 _log = structlog.get_logger(__name__)
@@ -173,6 +175,7 @@ async def clean(context: JobContext[ServingResources], _params: Mapping[str, Any
         packages += len(unused)
     requests = await _delete_old(context.db, request_store.delete_finished_before)
     requests += await _delete_old(context.db, journal_store.delete_before)
+    requests += await _delete_old(context.db, pipeline_request_store.delete_finished_before)
     files = Files(context.db, context.resources.blobs, context.resources.runner)
     removed_files = await files.remove_waste(_BLOCK)
     _log.info("serving.cleaned", packages=packages, requests=requests, **removed_files)
@@ -190,4 +193,4 @@ async def _delete_old(db: Database, delete: Callable[[AsyncConnection, datetime,
             return total
 
 
-HANDLERS = (Handler(BUILD, build), Handler(CLEAN, clean))
+HANDLERS = (Handler(BUILD, build), Handler(CLEAN, clean), *VERIFICATION_HANDLERS)

@@ -12,11 +12,15 @@ from quadrat.migrations.upgrade import upgrade
 from quadrat.runner.base import Runner
 from quadrat.runner.local import LocalRunner
 from quadrat.serving.engine import ServingEngine
+from quadrat.serving.flow.courier import Courier
+from quadrat.serving.flow.engine import PipelineEngine
 from quadrat.serving.launch import Launcher
 from quadrat.storage.blobs import BlobStore
 from support.desk import Desk, sit_down
+from support.flow import run_flow
 from support.house import SEALER, House, open_house
-from support.serving import ServingHouse, open_serving, run_engine
+from support.places import open_places
+from support.serving import ServingHouse, open_serving
 
 
 @pytest.fixture
@@ -25,7 +29,8 @@ async def desk(house: House, db: Database, tmp_path: Path) -> Desk:
     blobs = BlobStore.on_disk(tmp_path / "store", b"k" * 32)
     # Its listener is never started, so it remembers what it has seen: no test here asks for a direct request twice.
     engine = ServingEngine(db, Listener(db.dsn), Launcher(LocalRunner(tmp_path / "runner"), blobs, SEALER))
-    house.state |= {"engine": engine, "blobs": blobs}
+    pipelines = PipelineEngine(db, Listener(db.dsn), engine, Courier(db, SEALER, open_places(), engine))
+    house.state |= {"engine": engine, "blobs": blobs, "pipelines": pipelines}
     return await sit_down(house)
 
 
@@ -59,6 +64,6 @@ async def running_desk(serving: ServingHouse) -> AsyncIterator[Desk]:
     """For what runs models."""
     async with AsyncExitStack() as cleanup:
         house = await open_house(serving.db, cleanup)
-        running = await cleanup.enter_async_context(run_engine(serving))
-        house.state |= {"engine": running.engine, "blobs": serving.blobs}
+        running = await cleanup.enter_async_context(run_flow(serving))
+        house.state |= {"engine": running.engine, "blobs": serving.blobs, "pipelines": running.pipelines}
         yield await sit_down(house)

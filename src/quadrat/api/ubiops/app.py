@@ -13,10 +13,12 @@ from quadrat.api.ubiops.routes import (
     models,
     organization_users,
     organizations,
+    pipeline_requests,
     pipelines,
     projects,
     requests,
     roles,
+    schedules,
     service_users,
     status,
     subscriptions,
@@ -30,6 +32,7 @@ from quadrat.api.wire import install_errors, serve_both_slashes
 PREFIX = "/v2.1"
 _ROUTERS = (
     direct.router,  # first, since routes are tried in order
+    pipeline_requests.direct,
     status.router,
     authorize.router,
     user.router,
@@ -46,6 +49,8 @@ _ROUTERS = (
     variables.router,
     requests.router,
     pipelines.router,
+    pipeline_requests.router,
+    schedules.router,
     connectors.router,
     blobs.router,
 )

@@ -16,6 +16,7 @@ from quadrat.identity.actions.access import ProjectRef, access_to, open_list, op
 from quadrat.identity.actions.roles import forget_object
 from quadrat.identity.types import Access, Caller, ObjectType, Project, ProjectId, Target
 from quadrat.jobs.actions import enqueue
+from quadrat.serving.actions.limits import claim_resource
 from quadrat.serving.connector_types import Connector, ConnectorId, ConnectorSpec, ConnectorType, Credentials
 from quadrat.serving.pipeline_types import Graph
 from quadrat.serving.rules.connectors import CATALOGUES, check_configuration, check_fields, check_type
@@ -181,6 +182,7 @@ async def create_connector(
         "credentials_id": credentials.id,
         "configuration": check_configuration(CATALOGUES[type_].connector, new.configuration),
     }
+    await claim_resource(tx, opened)
     connector_id = await store.insert_connector(tx, opened.id, new_uuid(), name, values)
     if connector_id is None:
         raise QuadratError(

@@ -9,6 +9,7 @@ from quadrat.base.slugs import is_slug
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.identity.types import Caller
 from quadrat.serving.actions.pipelines import PipelinePath, open_pipeline
+from quadrat.serving.actions.variables import Inherited, list_variables_of
 from quadrat.serving.pipeline_types import (
     START,
     Attachment,
@@ -98,6 +99,25 @@ async def list_objects(tx: AsyncConnection, caller: Caller, path: PipelinePath) 
     """
     _, pipeline = await open_pipeline(tx, caller, path, "pipelines.objects.list")
     return await store.list_objects(tx, pipeline.id)
+
+
+async def list_variables_of_object(
+    tx: AsyncConnection, caller: Caller, path: PipelinePath, name: str
+) -> Sequence[Inherited]:
+    """The environment variables that count for an object's version; a connector has none.
+
+    Raises:
+        QuadratError: not_found, forbidden.
+    """
+    project, pipeline = await open_pipeline(tx, caller, path, "pipelines.objects.get")
+    found = await _object(tx, pipeline, name)
+    if found.version is None:
+        return []
+    model = await model_store.find_model(tx, project.id, found.reference_name)
+    version = None if model is None else await version_store.find_version(tx, model.id, found.version)
+    if model is None or version is None:  # renamed in this moment
+        raise QuadratError(ErrorKind.UNAVAILABLE, f"The version of object {name} is being changed; try again.")
+    return await list_variables_of(tx, project, model, version)
 
 
 async def update_object(

@@ -10,6 +10,7 @@ from quadrat.errors import ErrorKind, QuadratError
 from quadrat.identity.actions.access import ProjectRef, access_to, open_list, open_project, require
 from quadrat.identity.actions.roles import forget_object
 from quadrat.identity.types import Caller, ObjectType, Project, Target
+from quadrat.serving.actions.limits import claim_resource
 from quadrat.serving.pipeline_types import Pipeline
 from quadrat.serving.rules import models as model_rules
 from quadrat.serving.rules.pipelines import check_graph
@@ -82,12 +83,13 @@ async def create_pipeline(
     """Make an empty pipeline.
 
     Raises:
-        QuadratError: not_found, forbidden, invalid; already_exists when the name is taken.
+        QuadratError: not_found, forbidden, invalid; already_exists when the name is taken; limit_reached.
     """
     opened = await open_project(tx, caller, project, "pipelines.create")
     name = model_rules.check_name(new.name, field="name")
     description = model_rules.check_description(new.description)
     taken = model_rules.check_signature(new.input_kind, new.input_fields, direction="input")
+    await claim_resource(tx, opened)
     if not await store.insert_pipeline(tx, opened.id, name, description, taken):
         raise QuadratError(
             ErrorKind.ALREADY_EXISTS, f"There is a pipeline {name} in this project already.", field="name"

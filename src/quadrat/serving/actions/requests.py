@@ -16,7 +16,7 @@ from quadrat.serving.rules.versions import refuse_unless_available
 from quadrat.serving.signals import announce_deleted_requests, announce_requests
 from quadrat.serving.store import journal
 from quadrat.serving.store import requests as store
-from quadrat.serving.types import BatchRequest, BatchRequestSummary, RequestRecord, RequestState, Version
+from quadrat.serving.types import BatchRequest, BatchRequestSummary, RequestRecord, RequestState, Version, VersionId
 
 MAX_ITEMS = 250
 _IN_ROWS: Mapping[int, UUID] = {}
@@ -77,6 +77,14 @@ async def create_requests(
     created_at = await store.insert_requests(tx, version.id, dict(zip(ids, items, strict=True)), stored)
     await announce_requests(tx, version.id)
     return ids, created_at
+
+
+async def accept_requests(tx: AsyncConnection, version_id: VersionId, items: Sequence[bytes]) -> list[UUID]:
+    """Accept requests whose data was checked when they were planned; what does not fit any more fails when it runs."""
+    ids = sorted(new_uuid() for _ in items)
+    await store.insert_requests(tx, version_id, dict(zip(ids, items, strict=True)), {})
+    await announce_requests(tx, version_id)
+    return ids
 
 
 async def get_requests(

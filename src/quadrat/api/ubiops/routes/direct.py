@@ -45,7 +45,7 @@ _DOCUMENT: dict[str, Any] = {
 }
 
 
-class _BareRoute(APIRoute):
+class BareRoute(APIRoute):
     """Hands the request to its endpoint as it is."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -53,7 +53,7 @@ class _BareRoute(APIRoute):
         return self.endpoint
 
 
-router = APIRouter(tags=["Model requests"], route_class=_BareRoute)
+router = APIRouter(tags=["Model requests"], route_class=BareRoute)
 
 
 @router.post(

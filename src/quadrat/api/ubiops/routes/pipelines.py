@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import Depends
+from fastapi import Depends, Request
 
 from quadrat.api.guard import new_router
 from quadrat.api.ubiops.auth import SignedIn
@@ -16,6 +16,7 @@ from quadrat.api.ubiops.convert.pipelines import (
     to_pipeline_list,
     to_pipeline_object_list,
 )
+from quadrat.api.ubiops.convert.variables import to_inherited_list
 from quadrat.api.ubiops.paths import PIPELINE, AtPipeline
 from quadrat.api.ubiops.schemas.pipelines import (
     AttachmentsCreate,
@@ -27,10 +28,19 @@ from quadrat.api.ubiops.schemas.pipelines import (
     PipelineObjectUpdate,
     PipelineUpdate,
 )
+from quadrat.api.ubiops.schemas.variables import InheritedEnvironmentVariableList
 from quadrat.api.wire import Tx
 from quadrat.serving.actions import graphs, pipelines
 
+
+async def _distrust(request: Request) -> None:
+    """The caller's next request must see what this one changes."""
+    if request.method != "GET":
+        request.state.pipelines.plans.distrust()
+
+
 router = new_router("Pipelines")
+router.dependencies.append(Depends(_distrust))
 
 _PIPELINES = "/projects/{project_name}/pipelines"
 _OBJECTS = PIPELINE + "/objects"
@@ -110,6 +120,15 @@ async def pipeline_objects_update(
 async def pipeline_objects_delete(path: AtPipeline, name: str, caller: SignedIn, tx: Tx) -> None:
     """With its attachments; what it stands for stays."""
     await graphs.delete_object(tx, caller, path, name)
+
+
+@router.get(_OBJECT + "/environment-variables", operation_id="pipeline_object_environment_variables_list")
+async def pipeline_object_environment_variables_list(
+    path: AtPipeline, name: str, caller: SignedIn, tx: Tx
+) -> list[InheritedEnvironmentVariableList]:
+    """Those that count for the object's version, with where each is declared; none for a connector."""
+    found = await graphs.list_variables_of_object(tx, caller, path, name)
+    return [to_inherited_list(item, name_own=True) for item in found]
 
 
 @router.get(_ATTACHMENTS, operation_id="pipeline_object_attachments_list")

@@ -1,0 +1,194 @@
+"""Batch requests of pipelines: nothing is lost, and what has been finished is not run again."""
+
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from quadrat.errors import ErrorKind, QuadratError
+from quadrat.runner.base import Runner
+from quadrat.serving.actions import pipeline_requests, pipelines
+from quadrat.serving.actions.pipelines import PipelineChange
+from quadrat.serving.pipeline_types import START
+from quadrat.serving.types import DataKind, Field, FieldType, RequestState
+from support.flow import NUMBER, Builder, Flow, run_flow
+from support.serving import GATED, Gates, ServingHouse, model_processes, wait_until
+
+pytestmark = pytest.mark.anyio
+
+PLUS_ONE = "class Model:\n    def request(self, data):\n        return {'number': data['number'] + 1}\n"
+PICKY = "class Model:\n    def request(self, data):\n        return {'number': 1 / (data['number'] - 2)}\n"
+
+# Counts its runs in files, and hands its data on.
+COUNTING = """
+import os, uuid
+
+class Model:
+    def request(self, data):
+        folder, name = data.rsplit("/", 1)
+        open(os.path.join(folder, f"{name}.{uuid.uuid4()}.first"), "w").close()
+        return data
+"""
+
+
+@pytest.fixture
+async def flow(serving: ServingHouse) -> AsyncIterator[Flow]:
+    async with run_flow(serving) as running:
+        yield running
+
+
+@pytest.fixture
+def build(serving: ServingHouse) -> Builder:
+    return Builder(serving)
+
+
+async def test_batch_runs_every_object_and_keeps_each_request(serving: ServingHouse, flow: Flow, build: Builder):
+    version = await serving.serve(PLUS_ONE, NUMBER, NUMBER)
+    path = await build.chain(version, version, version, fields=NUMBER)
+    ids = await build.submit(path, *({"number": number} for number in range(150)))
+    found = await build.finished(path, ids)
+    for number, item in enumerate(found):
+        assert (item.state, item.error_message) == (RequestState.COMPLETED, None)
+        assert [run.object_name for run in item.runs] == ["a", "b", "c"]
+        assert [json.loads(run.result or b"")["number"] for run in item.runs] == [number + n for n in (1, 2, 3)]
+        assert [json.loads(run.data)["number"] for run in item.runs] == [number + n for n in (0, 1, 2)]
+        assert None not in {run.request_id for run in item.runs}
+
+
+async def test_batch_with_a_failed_object_fails_with_a_summary(serving: ServingHouse, flow: Flow, build: Builder):
+    picky, plus = await serving.serve(PICKY, NUMBER, NUMBER), await serving.serve(PLUS_ONE, NUMBER, NUMBER)
+    path = await build.chain(plus, picky, plus, fields=NUMBER)
+    bad, good = await build.finished(path, await build.submit(path, {"number": 1}, {"number": 2}))
+    assert (bad.state, good.state) == (RequestState.FAILED, RequestState.COMPLETED)
+    assert bad.error_message == "1 of 2 objects failed. b: division by zero"
+    assert [run.object_name for run in bad.runs] == ["a", "b"]
+
+
+async def test_batch_shows_no_runs_until_all_have_ended(
+    serving: ServingHouse, flow: Flow, build: Builder, gates: Gates
+):
+    path = await build.chain(await serving.serve(COUNTING), await serving.serve(GATED))
+    (id_,) = await build.submit(path, json.loads(gates.data("one")))
+    await gates.reached("one")
+    (found,) = await build.collect(path, [id_])
+    assert (found.state, found.runs) == (RequestState.PROCESSING, ())
+    gates.open("one")
+    (found,) = await build.finished(path, [id_])
+    assert len(found.runs) == 2
+
+
+async def test_batch_whose_data_no_longer_fits_fails_with_the_reason(serving: ServingHouse, build: Builder):
+    version = await serving.serve(PLUS_ONE, NUMBER, NUMBER)
+    path = await build.chain(version, fields=NUMBER)
+    ids = await build.submit(path, {"number": 1})
+    fields = [Field("number", FieldType.DOUBLE), Field("other", FieldType.STRING)]
+    async with serving.db.begin() as tx:
+        change = PipelineChange(None, None, DataKind.STRUCTURED, fields)
+        await pipelines.update_pipeline(tx, serving.caller, path, change)
+    async with run_flow(serving):
+        (found,) = await build.finished(path, ids)
+    assert (found.state, found.runs) == (RequestState.FAILED, ())
+    assert "other" in (found.error_message or "")
+
+
+async def test_deleted_request_that_runs_cancels_its_model_requests(
+    serving: ServingHouse, flow: Flow, build: Builder, gates: Gates, runner: Runner
+):
+    version = await serving.serve(GATED, maximum_instances=1)
+    path = await build.pipeline()
+    for name in ("a", "b"):
+        await build.add(path, name, version)
+        await build.attach(path, START, name)
+    (id_,) = await build.submit(path, json.loads(gates.data("stuck")))
+    await gates.reached("stuck")
+    (process,) = model_processes(runner)
+    async with serving.db.begin() as tx:
+        await pipeline_requests.delete_requests(tx, serving.caller, path, [id_])
+    await wait_until(lambda: process not in model_processes(runner))
+    with pytest.raises(QuadratError) as refused:
+        await build.collect(path, [id_])
+    assert refused.value.kind is ErrorKind.NOT_FOUND
+    # The other branch waited for the instance, and never began.
+    assert gates.began("stuck") == 1
+
+
+async def test_batch_of_a_deleted_pipeline_ends(serving: ServingHouse, flow: Flow, build: Builder, gates: Gates):
+    version = await serving.serve(GATED, maximum_instances=1)
+    path = await build.chain(version)
+    await build.submit(path, json.loads(gates.data("stuck")))
+    await gates.reached("stuck")
+    await build.submit(path, json.loads(gates.data("behind")))
+    async with serving.db.begin() as tx:
+        await pipelines.delete_pipeline(tx, serving.caller, path)
+    other = await build.chain(version)
+    gates.open("free")
+    (found,) = await build.finished(other, await build.submit(other, json.loads(gates.data("free"))))
+    assert found.state is RequestState.COMPLETED
+
+
+async def test_delete_with_one_unknown_id_deletes_none(serving: ServingHouse, build: Builder):
+    path = await build.chain(await serving.serve(PLUS_ONE, NUMBER, NUMBER), fields=NUMBER)
+    ids = await build.submit(path, {"number": 1}, {"number": 2})
+    other = await build.submit(await build.chain(await serving.serve()), "x")
+    with pytest.raises(QuadratError):
+        async with serving.db.begin() as tx:
+            await pipeline_requests.delete_requests(tx, serving.caller, path, [ids[0], other[0]])
+    assert len(await build.collect(path, ids)) == 2
+
+
+# kill -9.
+
+
+@pytest.fixture
+def start(serving: ServingHouse, tmp_path: Path, open_dir: Path) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
+    """Starts engines in a process of their own."""
+    started = []
+
+    def start() -> subprocess.Popen[bytes]:
+        arguments = ["engine", serving.db.url, str(tmp_path), str(open_dir / "runner")]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "support.serving_process", *arguments], cwd=Path(__file__).parents[2]
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+async def test_killed_engine_leaves_the_rest_of_each_request_to_the_next(
+    serving: ServingHouse, build: Builder, gates: Gates, start: Callable[[], subprocess.Popen[bytes]]
+):
+    path = await build.chain(await serving.serve(COUNTING), await serving.serve(GATED, maximum_instances=2))
+    names = [f"item-{number}" for number in range(12)]
+    for name in names[:4]:
+        gates.open(name)
+    engine = start()
+    ids = await build.submit(path, *(json.loads(gates.data(name)) for name in names[:4]))
+    await build.finished(path, ids)
+    ids += await build.submit(path, *(json.loads(gates.data(name)) for name in names[4:]))
+    await wait_until(lambda: sum(map(gates.began, names[4:])) == 2)
+    await wait_until(lambda: len(list(gates.folder.glob("*.first"))) == 12)
+    await serving.until(lambda: first_runs_recorded(serving, 12))
+    engine.kill()
+    engine.wait()
+    for name in names:
+        gates.open(name)
+    start()
+    found = await build.finished(path, ids)
+    assert {item.state for item in found} == {RequestState.COMPLETED}
+    assert [json.loads(item.runs[1].result or b"") for item in found] == [f"{name} through" for name in names]
+    # The first object of each request ran once, although its request was taken up twice.
+    assert len(list(gates.folder.glob("*.first"))) == 12
+
+
+async def first_runs_recorded(serving: ServingHouse, number: int) -> bool:
+    async with serving.db.begin() as tx:
+        query = text("SELECT count(*) FROM serving.pipeline_run WHERE object_name = 'a'")
+        return bool((await tx.execute(query)).scalar_one() == number)
