@@ -187,8 +187,8 @@ class Analyst:
         return statistics.find_hits(fixations[mapping.id], images, len(plan.aois), plane)
 
     async def _recordings(self, plan: Plan, *, sequences: bool) -> list[RecordingStatistics]:
-        fixations = await self.fixations_of(plan)
-        images = await self.images_of(plan)
+        # The database packs fixations while this process counts samples.
+        fixations, images = await asyncio.gather(self.fixations_of(plan), self._count_ahead(plan))
 
         async def one(mapping: MappedRecording) -> RecordingStatistics:
             async with self._slots:
@@ -200,6 +200,17 @@ class Analyst:
         finally:
             for task in tasks:
                 task.cancel()
+
+    async def _count_ahead(self, plan: Plan) -> tuple[LabelImage, ...]:
+        """The label images, once the samples of all recordings have been counted in them."""
+        images = await self.images_of(plan)
+
+        async def count(mapping: MappedRecording) -> None:
+            async with self._slots:
+                await self._count_samples(plan, mapping, images)
+
+        await asyncio.gather(*(count(mapping) for mapping in plan.mappings))
+        return images
 
     async def _recording(
         self,

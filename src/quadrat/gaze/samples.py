@@ -23,8 +23,7 @@ async def read_rows(blobs: BlobStore, folder: str, name: str, start: int, stop: 
     if stop <= start:
         return np.zeros(0, dtype)
     width = dtype.itemsize
-    reader = await blobs.open(f"{folder}/{name}", ByteRange(start * width, stop * width))
-    return np.frombuffer(b"".join([chunk async for chunk in reader.chunks]), dtype)
+    return np.frombuffer(await blobs.read_range(f"{folder}/{name}", ByteRange(start * width, stop * width)), dtype)
 
 
 async def iterate_rows(

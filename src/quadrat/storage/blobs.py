@@ -160,6 +160,17 @@ class BlobStore:
             raise QuadratError(ErrorKind.TOO_LARGE, f"These are more than {max_bytes} bytes.")
         return b"".join([chunk async for chunk in reader.chunks])
 
+    async def read_range(self, key: str, content_range: ByteRange) -> memoryview:
+        """A part of some bytes at once, without the copies that reading in pieces makes.
+
+        Raises:
+            QuadratError: not_found.
+        """
+        check_key(key)
+        with _reading(key):
+            found = await obstore.get_range_async(self._store, key, start=content_range.start, end=content_range.stop)
+        return memoryview(found)
+
     async def fetch_to(self, key: str, path: Path) -> None:
         """Write the bytes into a file."""
         reader = await self.open(key)
