@@ -1,10 +1,10 @@
 """`make demo`: start a server on a temporary data directory, run the main job through the real clients, stop.
 
-The job itself stands in `drive.py`; it runs in an environment of its own with the two unchanged client programs. A
-second act, `look.py`, measures where somebody looked.
+The job itself stands in `drive.py`; it runs in an environment of its own with the two unchanged client programs.
 """
 
 import argparse
+import json
 import os
 import re
 import secrets
@@ -14,6 +14,12 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+import psycopg
+from psycopg import sql
+from sqlalchemy import make_url
+
+from quadrat.db.embedded import EmbeddedPostgres
 
 HERE = Path(__file__).parent
 DRIVER_PYTHON = HERE.parent / ".venvs" / "demo" / "bin" / "python"
@@ -45,6 +51,30 @@ def start_server(data_dir: Path, token: str) -> tuple[subprocess.Popen[str], str
     sys.exit(f"The server did not start:\n{(data_dir / 'server.log').read_text()[-4000:]}")
 
 
+def make_table(data_dir: Path) -> dict[str, str]:
+    """A table for a connector, in a database of its own on the embedded server; returns what opens it."""
+    server = make_url(EmbeddedPostgres(data_dir.resolve()).url)
+    password = secrets.token_urlsafe(16)
+    with psycopg.connect(server.render_as_string(hide_password=False), autocommit=True) as conn:
+        conn.execute(sql.SQL("CREATE ROLE demo LOGIN PASSWORD {}").format(sql.Literal(password)))
+        conn.execute("CREATE DATABASE demo OWNER demo")
+    target = server.set(username="demo", password=password, database="demo")
+    with psycopg.connect(target.render_as_string(hide_password=False), autocommit=True) as conn:
+        # With the message's id each row arrives exactly once.
+        conn.execute("CREATE TABLE predictions (label bigint, margin float8, quadrat_message_id uuid UNIQUE)")
+    host, port = str(target.query["host"]), str(target.port or 5432)
+    return {"username": "demo", "password": password, "host": host, "port": port}
+
+
+def count_rows(target: dict[str, str]) -> int:
+    """How many rows the connector has written."""
+    account = {"user": target["username"], "password": target["password"], "host": target["host"]}
+    with psycopg.connect(**account, port=target["port"], dbname="demo") as conn:
+        found = conn.execute("SELECT count(*) FROM predictions").fetchone()
+    assert found is not None
+    return int(found[0])
+
+
 def stop_server(process: subprocess.Popen[str]) -> None:
     """As Ctrl-C does."""
     process.send_signal(signal.SIGINT)
@@ -63,18 +93,22 @@ def main() -> None:
     data_dir = Path(tempfile.mkdtemp(prefix="quadrat-demo-"))
     token = secrets.token_hex(20)
     process, address = start_server(data_dir, token)
-    acts = (["drive.py", "--results", HERE / "results.csv"], ["look.py", "--heatmap", HERE / "heatmap.png"])
-    code = 0
     try:
-        for program, *options in acts:
-            code = (
-                code
-                or subprocess.run(
-                    [DRIVER_PYTHON, HERE / program, "--url", address, *options],
-                    env={**os.environ, "QUADRAT_DEMO_TOKEN": token, "LIGHTLY_DID_VERSION_CHECK": "True"},
-                    check=False,
-                ).returncode
-            )
+        target = make_table(data_dir)
+        code = subprocess.run(
+            [DRIVER_PYTHON, HERE / "drive.py", "--url", address, "--results", HERE / "results.csv"],
+            env={
+                **os.environ,
+                "QUADRAT_DEMO_TOKEN": token,
+                "QUADRAT_DEMO_TARGET": json.dumps(target),
+                "LIGHTLY_DID_VERSION_CHECK": "True",
+            },
+            check=False,
+        ).returncode
+        if code == 0:
+            rows = count_rows(target)
+            print(f"Rows that the connector has written into the embedded database: {rows}.")
+            code = 0 if rows else "The connector has written nothing."
     except KeyboardInterrupt:
         code = 130
     if keep and code == 0:
