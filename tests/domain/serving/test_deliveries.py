@@ -274,6 +274,7 @@ async def test_postgresql_that_goes_away_and_comes_back_has_each_row_once(
     assert sorted(target.run("SELECT number::int FROM t")) == [(n,) for n in range(1000)]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not servers.has("mariadbd"), reason="needs mariadbd (Debian: mariadb-server-core)")
 async def test_mysql_that_goes_away_and_comes_back_has_each_row_once(
     serving: ServingHouse, build: Builder, tmp_path: Path
@@ -296,6 +297,7 @@ async def test_mysql_that_goes_away_and_comes_back_has_each_row_once(
     shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.mark.slow
 async def test_table_without_message_ids_has_each_row_at_least_once(
     serving: ServingHouse, build: Builder, target: Target, target_server: EmbeddedPostgres
 ):
