@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
-from quadrat.api import files
+from quadrat.api import activation, files
 from quadrat.api.ecotaxa import app as ecotaxa
 from quadrat.api.events import EventHub
 from quadrat.api.lightly import app as lightly
@@ -86,7 +86,7 @@ def create_app(settings: Settings, *, database_url: str, keys: Keys, events: Eve
         async with AsyncExitStack() as cleanup:
             yield await _open(settings, database_url, keys, hub, cleanup)
 
-    routes: list[BaseRoute] = [Route("/", static.to_pages), *health.ROUTES, *files.ROUTES]
+    routes: list[BaseRoute] = [Route("/", static.to_pages), *health.ROUTES, *files.ROUTES, *activation.ROUTES]
     routes += [Mount(door.PREFIX, door.create_app()) for door in (*DOORS, pages)]
     routes += static.ROUTES
     app = Starlette(routes=routes, lifespan=lifespan)

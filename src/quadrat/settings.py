@@ -58,6 +58,13 @@ class Settings(BaseSettings):
         min_length=32,
         description="The key before `QUADRAT_SECRET_KEY` was changed, until `quadrat secrets rotate` has run",
     )
+    smtp_url: SecretStr | None = Field(
+        None,
+        pattern=r"^smtps?://.+$",
+        description="Server that takes mail: smtp://user:password@host:587 (TLS where offered) or smtps://...; without "
+        "one, activation links go to the log",
+    )
+    mail_from: str = Field("quadrat@localhost", description="Address that mail comes from")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severity that is logged")
     log_format: Literal["auto", "json", "text"] = Field(
         "auto", description="Log lines as JSON or as text; auto: text on a terminal, JSON elsewhere"

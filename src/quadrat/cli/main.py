@@ -9,9 +9,11 @@ import click
 from quadrat import log
 from quadrat.cli import serve as serving
 from quadrat.cli import worker as working
+from quadrat.cli.audit import audit
 from quadrat.cli.doctor import doctor
 from quadrat.cli.house import HouseError, database_url, embedded, hold_data_dir
 from quadrat.cli.objects import objects
+from quadrat.cli.secrets import secrets
 from quadrat.cli.taxa import taxa
 from quadrat.cli.tokens import token
 from quadrat.cli.users import user
@@ -112,6 +114,8 @@ main.add_command(token)
 main.add_command(doctor)
 main.add_command(objects)
 main.add_command(taxa)
+main.add_command(secrets)
+main.add_command(audit)
 
 if __name__ == "__main__":
     main()

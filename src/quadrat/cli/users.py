@@ -34,7 +34,7 @@ def create(
 @click.option("--email", required=True, help="E-mail address of a user who signed up, or who was blocked.")
 @click.pass_obj
 def activate(settings: Settings, email: str) -> None:
-    """Let a user sign in who signed up alone, since Quadrat sends no mail."""
+    """Let a user sign in who signed up alone, without the letter that is sent where mail is set up."""
     changed = asyncio.run(_activate(settings, email))
     click.echo(f"{changed.email} is active.")
 

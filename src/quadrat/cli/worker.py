@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import structlog
@@ -19,10 +20,14 @@ from quadrat.gaze.tasks.handlers import HANDLERS as GAZE_HANDLERS
 from quadrat.jobs.registry import Registry
 from quadrat.jobs.tasks import HANDLERS as JOB_HANDLERS
 from quadrat.jobs.worker import Worker, WorkerTiming
+from quadrat.mail.sender import Mailer
+from quadrat.mail.tasks import HANDLERS as MAIL_HANDLERS
 from quadrat.objects.tasks import HANDLERS as OBJECT_HANDLERS
 from quadrat.runner.local import LocalRunner
 from quadrat.samples.reader import ImageReader
 from quadrat.samples.tasks import HANDLERS as SAMPLE_HANDLERS
+from quadrat.serving.actions.housekeeping import purge_daily
+from quadrat.serving.purging import HANDLERS as PURGE_HANDLERS
 from quadrat.serving.targets.places import Places
 from quadrat.serving.tasks import HANDLERS as SERVING_HANDLERS
 from quadrat.settings import Settings
@@ -31,6 +36,17 @@ from quadrat.storage.blobs import BlobStore
 _log = structlog.get_logger(__name__)
 _RESTART_S = 1.0
 _MOST_IMPORT_PROCESSES = 8
+_HANDLERS = (
+    *JOB_HANDLERS,
+    *SERVING_HANDLERS,
+    *PURGE_HANDLERS,
+    *MAIL_HANDLERS,
+    *SAMPLE_HANDLERS,
+    *OBJECT_HANDLERS,
+    *GAZE_HANDLERS,
+)
+# Not while a server that has just started has better things to do.
+_FIRST_PURGE = timedelta(minutes=10)
 
 
 class WorkerProcesses:
@@ -103,6 +119,8 @@ class WorkerResources:
         common_dir: Folder that every user may import from.
         import_processes: Picture processes of one import.
         places: Where connectors write to.
+        mailer: Sends letters; None when the operator named no server.
+        own_url: Address under which people reach this server.
     """
 
     blobs: BlobStore
@@ -113,6 +131,8 @@ class WorkerResources:
     common_dir: Path | None
     import_processes: int
     places: Places
+    mailer: Mailer | None
+    own_url: str
 
 
 def import_processes(settings: Settings) -> int:
@@ -153,6 +173,8 @@ async def _work(settings: Settings, url: str, *, stop_with_parent: bool) -> None
         runner=runner,
         instance_start_timeout_s=settings.instance_start_timeout_s,
         sealer=open_sealer(settings),
+        mailer=_mailer(settings),
+        own_url=_own_url(settings),
         images=ImageReader(db, blobs, open_references(settings), decoders),
         common_dir=settings.common_dir,
         import_processes=import_processes(settings),
@@ -160,18 +182,31 @@ async def _work(settings: Settings, url: str, *, stop_with_parent: bool) -> None
     )
     worker = Worker(
         db,
-        Registry([*JOB_HANDLERS, *SERVING_HANDLERS, *SAMPLE_HANDLERS, *OBJECT_HANDLERS, *GAZE_HANDLERS]),
+        Registry(_HANDLERS),
         resources,
         concurrency=settings.worker_concurrency,
         timing=WorkerTiming(grace_s=settings.shutdown_grace_s),
     )
     try:
+        async with db.begin() as tx:
+            await purge_daily(tx, after=_FIRST_PURGE)
         await worker.run(stop)
     finally:
         await decoders.close()
         await places.proxy.stop()
         await runner.close()
         await db.close()
+
+
+def _mailer(settings: Settings) -> Mailer | None:
+    if settings.smtp_url is None:
+        return None
+    return Mailer(settings.smtp_url.get_secret_value(), settings.mail_from)
+
+
+def _own_url(settings: Settings) -> str:
+    # Never what a request says: a stranger could have letters point elsewhere.
+    return (settings.public_url or f"http://{settings.host}:{settings.port}").rstrip("/")
 
 
 def _on_stdin(stop: asyncio.Event) -> None:

@@ -1,12 +1,61 @@
 """Writes down every change of rights, tokens, members and secrets, in the transaction that makes it."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.base import origin
+from quadrat.errors import ErrorKind, QuadratError
 from quadrat.identity.store import audit as store
-from quadrat.identity.types import Organization, Project
+from quadrat.identity.types import AuditEntry, Organization, Project
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which entries to read; None leaves a thing open.
+
+    Args:
+        organization: Its present name.
+        project: Its present name.
+        email: Of a user who did something or had it done to.
+    """
+
+    organization: str | None = None
+    project: str | None = None
+    email: str | None = None
+    since: datetime | None = None
+    limit: int = 100
+
+
+async def list_all(tx: AsyncConnection, wanted: Wanted) -> Sequence[AuditEntry]:
+    """Entries for the operator of the server, newest first.
+
+    Raises:
+        QuadratError: not_found for an unknown organization or project.
+    """
+    organization_id, project_id = await store.find_places(tx, wanted.organization, wanted.project)
+    if wanted.organization is not None and organization_id is None:
+        raise QuadratError(ErrorKind.NOT_FOUND, f"Organization {wanted.organization} does not exist.")
+    if wanted.project is not None and project_id is None:
+        raise QuadratError(ErrorKind.NOT_FOUND, f"Project {wanted.project} does not exist.")
+    return await store.list_entries(
+        tx,
+        organization_id=organization_id,
+        project_id=project_id,
+        user=wanted.email,
+        since=wanted.since,
+        limit=wanted.limit,
+    )
+
+
+async def list_of_organization(
+    tx: AsyncConnection, organization: Organization, *, limit: int = 100
+) -> Sequence[AuditEntry]:
+    """Entries of an organization that the caller was let into as an administrator, newest first."""
+    return await store.list_entries(tx, organization_id=organization.id, limit=limit)
 
 
 async def record(

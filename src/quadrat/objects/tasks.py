@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from quadrat.errors import ErrorKind, QuadratError
+from quadrat.identity.actions.housekeeping import list_missing_projects
 from quadrat.identity.types import ProjectId
 from quadrat.jobs.registry import Handler, JobContext, JobRefusedError
 from quadrat.objects.actions.files import opened_source
@@ -18,9 +19,12 @@ from quadrat.objects.importing.types import Answers, Imported, ImportOptions, Im
 from quadrat.objects.rules.images import image_key, project_folder, thumbnail_key
 from quadrat.objects.rules.simple import read_values
 from quadrat.objects.types import ImageId
+from quadrat.serving.actions.housekeeping import purge_tomorrow
 from quadrat.storage.blobs import BlobStore
 
 _IMPORT_ATTEMPTS = 3
+PURGE = "objects.purge"
+FOLDER = "objects"
 
 
 class ObjectResources(Protocol):
@@ -112,7 +116,23 @@ def _number(key: str) -> int:
     return int(key.rpartition("/")[2].partition(".")[0].partition("_")[0])
 
 
+async def purge(context: JobContext[ObjectResources], params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Remove the bytes of projects that are gone. Safe to repeat."""
+    blobs = context.resources.blobs
+    folders = [int(name) for name in await blobs.list_folders(FOLDER) if name.isdigit()]
+    async with context.db.begin() as tx:
+        missing = await list_missing_projects(tx, folders)
+    removed = 0
+    for project_id in missing:
+        removed += await blobs.delete_prefix(f"{FOLDER}/{project_id}")
+    if params.get("daily"):
+        async with context.db.begin() as tx:
+            await purge_tomorrow(tx, PURGE)
+    return {"removed": removed}
+
+
 HANDLERS = (
+    Handler(PURGE, purge),
     Handler(IMPORT_ARCHIVE, import_archive, max_attempts=_IMPORT_ATTEMPTS),
     Handler(IMPORT_IMAGES, import_images, max_attempts=_IMPORT_ATTEMPTS),
     Handler(DELETE_IMAGES, delete_images),

@@ -20,15 +20,18 @@ from quadrat.samples.actions.images import READ_IMAGES, read_images_later
 from quadrat.samples.actions.settings import FOLLOW_UPLOAD
 from quadrat.samples.embedding_tasks import project_embedding, read_embedding
 from quadrat.samples.reader import ImageReader
-from quadrat.samples.rules.samples import dataset_folder, parse_blob_key
+from quadrat.samples.rules.samples import BLOB_FOLDER, dataset_folder, parse_blob_key
 from quadrat.samples.store import images as store
 from quadrat.samples.types import DatasetId, Rendition, SampleId, StoredImage
+from quadrat.serving.actions.housekeeping import purge_tomorrow
 from quadrat.storage.blobs import BlobStore
 from quadrat.storage.sniff import SNIFFED_BYTES, UNKNOWN, image_type
 from quadrat.storage.types import BlobFacts, ByteRange
 
 _log = structlog.get_logger(__name__)
 _BLOCK = 64
+_FOLDERS = 1000
+PURGE = "samples.purge"
 _AT_A_TIME = 4
 _LOOK_AGAIN = timedelta(seconds=30)
 _GIVE_UP_LOOKING = 20
@@ -51,6 +54,23 @@ class SampleResources(Protocol):
 async def delete_blobs(context: JobContext[SampleResources], params: Mapping[str, Any]) -> Mapping[str, Any]:
     """Remove the bytes of a dataset that is gone. Safe to repeat."""
     removed = await context.resources.blobs.delete_prefix(dataset_folder(DatasetId(params["dataset_id"])))
+    return {"removed": removed}
+
+
+async def purge(context: JobContext[SampleResources], params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Remove the bytes of datasets that went with their projects. Safe to repeat."""
+    folders = [DatasetId(name) for name in await context.resources.blobs.list_folders(BLOB_FOLDER)]
+    removed = 0
+    for start in range(0, len(folders), _FOLDERS):
+        # The row of a dataset is there before the first of its bytes.
+        part = folders[start : start + _FOLDERS]
+        async with context.db.begin() as tx:
+            known = await store.list_known_datasets(tx, part)
+        for dataset_id in sorted(set(part) - known):
+            removed += await context.resources.blobs.delete_prefix(dataset_folder(dataset_id))
+    if params.get("daily"):
+        async with context.db.begin() as tx:
+            await purge_tomorrow(tx, PURGE)
     return {"removed": removed}
 
 
@@ -168,6 +188,7 @@ async def _enqueue_later(
 
 
 HANDLERS = (
+    Handler(PURGE, purge),
     Handler(DELETE_BLOBS, delete_blobs),
     Handler(READ_IMAGES, read_images),
     Handler(FOLLOW_UPLOAD, follow_upload),

@@ -197,6 +197,15 @@ class BlobStore:
         except _STORE_ERRORS as error:
             raise _unavailable(error) from error
 
+    async def list_folders(self, prefix: str) -> list[str]:
+        """Names of the folders right under ``prefix/``."""
+        check_key(prefix)
+        try:
+            listed = await obstore.list_with_delimiter_async(self._store, prefix)
+        except _STORE_ERRORS as error:
+            raise _unavailable(error) from error
+        return sorted(path.rstrip("/").rpartition("/")[2] for path in listed["common_prefixes"])
+
     async def delete_prefix(self, prefix: str) -> int:
         """Remove everything under ``prefix/``; returns how much that was. Safe to repeat."""
         return await self.delete_where(prefix, lambda _key: True)

@@ -84,11 +84,14 @@ async def test_create_user_for_an_invited_address_completes_the_invitation(tx: A
     organization = await make_organization(tx, owner)
     email = unique_email()
     invited = await organizations.add_member(tx, owner, organization.name, email, MemberLevel.VIEWER)
-    stranger = await refused(users.create_user(tx, NewUser(email, PASSWORD, status=UserStatus.PENDING)))
-    completed = await users.create_user(tx, NewUser(email, PASSWORD, name="Ada"))
+    other = await organizations.add_member(tx, owner, organization.name, unique_email(), MemberLevel.VIEWER)
+    alone = await users.create_user(tx, NewUser(email, PASSWORD, name="Ada", status=UserStatus.PENDING))
+    completed = await users.create_user(tx, NewUser(other.user.email, PASSWORD, name="Ada"))
+    second = await refused(users.create_user(tx, NewUser(email, PASSWORD, status=UserStatus.PENDING)))
     assert invited.user.status is UserStatus.PENDING
-    assert stranger.kind is ErrorKind.ALREADY_EXISTS
-    assert (completed.id, completed.status, completed.name) == (invited.user.id, UserStatus.ACTIVE, "Ada")
+    assert (alone.id, alone.status, alone.name) == (invited.user.id, UserStatus.PENDING, "Ada")
+    assert (completed.id, completed.status, completed.name) == (other.user.id, UserStatus.ACTIVE, "Ada")
+    assert second.kind is ErrorKind.ALREADY_EXISTS
 
 
 async def test_sign_up_by_a_stranger_is_pending_and_by_an_administrator_active(tx: AsyncConnection):

@@ -37,7 +37,7 @@ _EMAIL_TAKEN = "There is a user with this e-mail address already."
 async def create_user(tx: AsyncConnection, new: NewUser) -> User:
     """Make a user with a personal organization.
 
-    A user who was only invited so far is completed when the new one may sign in at once.
+    A user who was only invited so far is completed by the first one who chooses a password, or may sign in at once.
 
     Raises:
         QuadratError: invalid address, password or name; already_exists.
@@ -53,7 +53,7 @@ async def create_user(tx: AsyncConnection, new: NewUser) -> User:
     )
     password_hash = None if new.password is None else await hash_password(new.password)
     user = await store.insert_user(tx, checked, password_hash)
-    if user is None and new.status is UserStatus.ACTIVE:
+    if user is None and (new.password is not None or new.status is UserStatus.ACTIVE):
         user = await store.accept_invitation(tx, checked, password_hash)
     if user is None:
         raise QuadratError(ErrorKind.ALREADY_EXISTS, _EMAIL_TAKEN, field="email")

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from quadrat.identity.tables import audit
+from quadrat.identity.tables import audit, organization, project
 from quadrat.identity.types import AuditEntry, OrganizationId, ProjectId
 
 
@@ -48,6 +48,20 @@ async def list_entries(
     if since is not None:
         query = query.where(audit.c.at >= since)
     return [AuditEntry(*row) for row in await tx.execute(query.order_by(audit.c.id.desc()).limit(limit))]
+
+
+async def find_places(
+    tx: AsyncConnection, organization_name: str | None, project_name: str | None
+) -> tuple[OrganizationId | None, ProjectId | None]:
+    """The numbers of an organization and a project."""
+    organizations = select(organization.c.id).where(organization.c.name == organization_name)
+    projects = select(project.c.id).where(project.c.name == project_name)
+    organization_id = (await tx.execute(organizations)).scalar_one_or_none()
+    project_id = (await tx.execute(projects)).scalar_one_or_none()
+    return (
+        None if organization_id is None else OrganizationId(organization_id),
+        None if project_id is None else ProjectId(project_id),
+    )
 
 
 async def delete_before(tx: AsyncConnection, at: datetime) -> int:

@@ -1,6 +1,6 @@
 """Writing projects; they are read through `store.access`."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -75,6 +75,11 @@ async def update_project(tx: AsyncConnection, project_id: ProjectId, values: Map
 async def delete_project(tx: AsyncConnection, project_id: ProjectId) -> None:
     """Remove the project; everything in it goes with it."""
     await tx.execute(delete(project).where(project.c.id == project_id))
+
+
+async def list_known(tx: AsyncConnection, ids: Collection[int]) -> set[int]:
+    """Those of the numbers that are projects."""
+    return set((await tx.execute(select(project.c.id).where(project.c.id.in_(ids)))).scalars())
 
 
 async def list_taken_names(tx: AsyncConnection, stem: str) -> set[str]:

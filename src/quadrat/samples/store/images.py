@@ -1,6 +1,6 @@
 """All SQL of images: bytes that came, and what was found in them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -234,3 +234,9 @@ async def owner_of(tx: AsyncConnection, dataset_id: DatasetId) -> tuple[UserId, 
     )
     row = (await tx.execute(query)).one_or_none()
     return None if row is None else (UserId(row[0]), ProjectId(row[1]))
+
+
+async def list_known_datasets(tx: AsyncConnection, ids: Collection[DatasetId]) -> set[DatasetId]:
+    """Those of the ids that are datasets."""
+    query = select(dataset.c.id).where(dataset.c.id.in_(ids))
+    return {DatasetId(id_) for id_ in (await tx.execute(query)).scalars()}

@@ -21,6 +21,9 @@ _COPY = (
 )
 _TYPES = ("int8", "bytea", "int8", "bool", "uuid", "uuid", "text")
 
+EVERYTHING = LogFilter()
+"""Lets all lines through."""
+
 Found = tuple[int, bytes, UUID | None, UUID | None, bool, str]
 """Source, id, request, request of a pipeline, system, text."""
 

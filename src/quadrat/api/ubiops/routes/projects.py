@@ -6,6 +6,7 @@ from quadrat.api.ubiops.convert.projects import to_project_list
 from quadrat.api.ubiops.schemas.projects import ProjectCreate, ProjectList, ProjectUpdate
 from quadrat.api.wire import Tx
 from quadrat.identity.actions import projects
+from quadrat.serving.actions.housekeeping import delete_project
 
 router = new_router("Projects")
 
@@ -38,4 +39,4 @@ async def projects_update(project_name: str, caller: SignedIn, body: ProjectUpda
 @router.delete("/projects/{project_name}", operation_id="projects_delete", status_code=204)
 async def projects_delete(project_name: str, caller: SignedIn, tx: Tx) -> None:
     """With all that is in it."""
-    await projects.delete_project(tx, caller, project_name)
+    await delete_project(tx, caller, project_name)

@@ -11,6 +11,7 @@ from quadrat.api.ubiops.convert.users import (
 from quadrat.api.ubiops.schemas.user import UserDetail, UserPendingCreate, UserPendingDetail, UserUpdate
 from quadrat.api.wire import Tx
 from quadrat.identity.actions import users
+from quadrat.mail.actions import invite_to_activate
 
 router = new_router("User")
 
@@ -19,6 +20,7 @@ router = new_router("User")
 async def user_create(caller: Anyone, body: UserPendingCreate, tx: Tx) -> UserPendingDetail:
     """Open to everyone; the account is pending unless a platform administrator makes it."""
     user = await users.sign_up(tx, caller, to_new_user(body), terms_accepted=body.terms_conditions)
+    await invite_to_activate(tx, user)
     return to_user_pending_detail(user)
 
 
