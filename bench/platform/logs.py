@@ -1,0 +1,128 @@
+"""Ten million lines of logs in one project: how long any filtered page takes.
+
+    python bench/platform/logs.py [--lines 10000000]
+
+Lines are written by the same COPY as the server's, 900 of 1000 by one busy version, the others spread over 50 quiet
+ones. Each question is asked as the API asks it, planning and names included; the slowest of five counts. Ends with 1
+when one takes longer than the aim.
+"""
+
+import argparse
+import asyncio
+import random
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from quadrat.db.embedded import EmbeddedPostgres
+from quadrat.db.engine import Database
+from quadrat.identity.types import ProjectId
+from quadrat.migrations.upgrade import upgrade
+from quadrat.serving.log_types import LogEntry, LogFilter, LogPlace
+from quadrat.serving.rules.logs import LogIds, window
+from quadrat.serving.store import logs as store
+from quadrat.serving.types import VersionId
+
+AIM_MS = 50.0
+PROJECT = ProjectId(1)
+START = datetime(2026, 1, 1, tzinfo=UTC)
+QUIET = 50
+BLOCK = 50_000
+
+
+async def write(db: Database, count: int) -> list[UUID]:
+    """All lines of one day, in order; returns some requests."""
+    dice, ids = random.Random(3), LogIds()
+    places = [LogPlace(PROJECT, VersionId(number)) for number in range(1, QUIET + 2)]
+    async with db.begin() as tx:
+        sources = {
+            (place, system): await store.find_source(tx, place, system=system)
+            for place in places
+            for system in (False, True)
+        }
+    requests = [uuid4() for _ in range(1000)]
+    step = timedelta(days=1) / count
+    for first in range(0, count, BLOCK):
+        block = []
+        for number in range(first, min(first + BLOCK, count)):
+            place = places[0] if number % 10 else dice.choice(places)
+            system = number % 997 == 0
+            request_id = requests[number // 10_000 % 1000] if number % 3 else None
+            entry = LogEntry(ids.next(START + step * number), place, request_id, system, f"line {number} of the model")
+            block.append((sources[place, system], entry))
+        async with db.begin() as tx:
+            await store.append_lines(tx, block)
+    async with db.begin() as tx:
+        await tx.execute(text("ANALYZE serving.log"))
+    return requests
+
+
+async def ask(tx: AsyncConnection, wanted: LogFilter, range_s: int, at: datetime) -> int:
+    """One page of 500."""
+    sources = await store.list_sources(tx, PROJECT, wanted) if wanted.is_for_sources else None
+    page = (window(at, range_s), 500)
+    lines = await store.list_lines(tx, PROJECT, wanted, sources, page)
+    await store.find_places(tx, {line[0] for line in lines})
+    return len(lines)
+
+
+async def measure(db: Database, requests: list[UUID]) -> bool:
+    quiet, all_versions = [7], list(range(1, QUIET + 2))
+    questions = {
+        "everything": LogFilter(),
+        "the system's": LogFilter(system=True),
+        "the users'": LogFilter(system=False),
+        "busy version": LogFilter(version_ids=[1]),
+        "quiet version": LogFilter(version_ids=quiet),
+        "quiet version, system": LogFilter(version_ids=quiet, system=True),
+        "model of 51 versions": LogFilter(version_ids=all_versions),
+        "model of 51 versions, users'": LogFilter(version_ids=all_versions, system=False),
+        "unknown version": LogFilter(version_ids=[999]),
+        "request": LogFilter(request_id=requests[500]),
+        "request of a quiet version": LogFilter(request_id=requests[500], version_ids=quiet),
+        "unknown request": LogFilter(request_id=uuid4()),
+    }
+    fine = True
+    for name, wanted in questions.items():
+        for direction, range_s, at in (("back", -86_400, START + timedelta(days=1)), ("on", 86_400, START)):
+            times_ms = []
+            for _ in range(5):
+                async with db.begin() as tx:
+                    began = time.perf_counter()
+                    found = await ask(tx, wanted, range_s, at)
+                    times_ms.append((time.perf_counter() - began) * 1000)
+            slowest = max(times_ms)
+            fine = fine and slowest < AIM_MS
+            print(f"{name:<30} {direction:<5} {found:>4} lines  {slowest:7.1f} ms  {slowest / AIM_MS:5.2f} of the aim")
+    return fine
+
+
+async def main(count: int) -> int:
+    with tempfile.TemporaryDirectory(prefix="quadrat-bench-") as folder:
+        Path(folder).chmod(0o755)  # noqa: ASYNC240
+        server = EmbeddedPostgres(Path(folder) / "data")
+        server.start()
+        try:
+            upgrade(server.url)
+            db = Database(server.url, pool_size=2)
+            began = time.perf_counter()
+            requests = await write(db, count)
+            seconds = time.perf_counter() - began
+            print(f"{count:,} lines written in {seconds:.0f} s, {count / seconds:,.0f} in a second")
+            fine = await measure(db, requests)
+            await db.close()
+        finally:
+            server.stop()
+    return 0 if fine else 1
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--lines", type=int, default=10_000_000)
+    sys.exit(asyncio.run(main(parser.parse_args().lines)))
