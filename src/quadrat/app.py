@@ -115,7 +115,7 @@ async def _open(
     runner = open_runner(settings)
     cleanup.push_async_callback(runner.close)
     launcher = Launcher(runner, blobs, keys.sealer, settings.instance_start_timeout_s)
-    engine = ServingEngine(db, listener, launcher)
+    engine = ServingEngine(db, listener, launcher, memory_mb=settings.model_memory_mb)
     hub.attach(listener)
     columns = ColumnCache(db, settings.data_dir.resolve() / "columns", settings.object_memory_bytes)
     listener.subscribe(CHANNEL, columns.on_change)

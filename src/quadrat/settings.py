@@ -122,6 +122,12 @@ class Settings(BaseSettings):
     model_user: str | None = Field(
         None, description="System user that runs model code when the server is root; default: nobody"
     )
+    model_memory_mb: int | None = Field(
+        None,
+        ge=256,
+        description="Memory that the instances of all models may be given together, in MB; default: 80 % of the "
+        "machine's",
+    )
     instance_start_timeout_s: float = Field(
         300.0, gt=0, description="Longest time a model may take to load, in seconds"
     )

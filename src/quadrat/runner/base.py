@@ -4,7 +4,7 @@ Two implementations stand behind this: `quadrat.runner.local` (child processes o
 One conformance suite (`tests/unit/runner`) runs on every implementation.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -251,6 +251,18 @@ class Runner(Protocol):
 
         Returns:
             Their absolute paths as instances see them, in the same order.
+        """
+        ...
+
+    async def collect(self, wanted: Collection[Revision], grace_s: float) -> int:
+        """Remove environments and unpacked packages that nobody uses.
+
+        Args:
+            wanted: All that some version may still be started from.
+            grace_s: What was prepared within this time stays in any case.
+
+        Returns:
+            How many were removed.
         """
         ...
 

@@ -14,7 +14,7 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,6 +100,8 @@ class Environments:
         place = self._folder / key
         environment = Environment(key, place / "bin" / "python")
         if (place / _MARKER).exists():
+            # Tells `collect` that it has just been wanted.
+            await asyncio.to_thread(os.utime, place / _MARKER)
             return environment
         async with _file_lock(self._folder / f"{key}.lock") as lock:
             if not (place / _MARKER).exists():
@@ -108,6 +110,20 @@ class Environments:
                 facts = {"language": interpreter.language, "requirements": wanted.text}
                 await asyncio.to_thread(_write_marker, place / _MARKER, json.dumps(facts))
         return environment
+
+    async def collect(self, kept: Collection[str], before: float) -> int:
+        """Remove finished environments that are not kept and were last wanted before a time; returns how many."""
+        removed = 0
+        for place in [marker.parent for marker in self._folder.glob(f"*/{_MARKER}")]:
+            if place.name in kept or (place / _MARKER).stat().st_mtime >= before:
+                continue
+            async with _file_lock(self._folder / f"{place.name}.lock"):
+                # Somebody may have wanted it since; without its marker it does not count as there any more.
+                if (place / _MARKER).stat().st_mtime < before:
+                    (place / _MARKER).unlink()
+                    await asyncio.to_thread(shutil.rmtree, place, ignore_errors=True)
+                    removed += 1
+        return removed
 
     def _clear(self, place: Path) -> None:
         if place.exists():

@@ -9,7 +9,8 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import AsyncIterator, Callable, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,17 +21,19 @@ import msgspec
 
 from quadrat.runner.accounts import Account
 from quadrat.runner.base import BuildError, BuildStage, InstanceSpec, LentFile, LogLine, LogSink, Prepared, Revision
-from quadrat.runner.environments import read_requirements
+from quadrat.runner.environments import environment_key, read_requirements
 from quadrat.runner.house import House, open_house
 from quadrat.runner.instance import LocalInstance, Outbox
 from quadrat.runner.lifeline import Lifeline
 from quadrat.runner.memory import MemoryWatch, data_limit_bytes, exceeded_sentence
 from quadrat.runner.output import TOKEN_BYTES, OutputReader
 from quadrat.runner.package import find_package_dir, unpack
-from quadrat.runner.session import INSTANCE_VARIABLE
+from quadrat.runner.session import INSTANCE_VARIABLE, kill_instances
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _CONCURRENT_BUILDS = 2
+_PROCESS_LIMIT = 1024
+_FILE_LIMIT_BYTES = 8 * 1024**3
 _PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
@@ -91,6 +94,8 @@ class LocalRunner:
         self._builds = asyncio.Semaphore(_CONCURRENT_BUILDS)
         self._memory = MemoryWatch()
         self._instances: set[LocalInstance] = set()
+        # Revision and environment of each instance that runs.
+        self._in_use: dict[str, tuple[str, str]] = {}
         self._clearing: set[asyncio.Task[None]] = set()
         # One thread that lives as long as the runner: a sandbox ends with the thread that started it.
         self._spawner = ThreadPoolExecutor(1, thread_name_prefix="runner-spawn")
@@ -135,6 +140,7 @@ class LocalRunner:
         except BaseException:
             await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
             raise
+        self._in_use[instance.id] = (spec.prepared.revision_key, spec.prepared.environment_key)
         message = exceeded_sentence(spec.memory_limit_bytes)
         self._memory.add(instance.pid, spec.memory_limit_bytes, lambda: instance.kill(message))
         start = {
@@ -144,6 +150,8 @@ class LocalRunner:
             "data_limit_bytes": data_limit_bytes(spec.memory_limit_bytes),
             "memory_message": message,
             "file_outputs": spec.file_outputs,
+            "file_limit_bytes": _FILE_LIMIT_BYTES,
+            "process_limit": 0 if account.own or house.accounts.shared is not None else _PROCESS_LIMIT,
             "outbox": str(place.outbox),
         }
         try:
@@ -172,6 +180,31 @@ class LocalRunner:
         finally:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
+    async def collect(self, wanted: Collection[Revision], grace_s: float) -> int:
+        """Remove environments and packages that nobody uses; see `quadrat.runner.base.Runner.collect`."""
+        house = await self._open()
+        revisions = {revision for revision, _ in self._in_use.values()}
+        environments = {environment for _, environment in self._in_use.values()}
+        for revision in wanted:
+            revisions.add(revision.key)
+            environments |= await self._environments_of(house, revision)
+        before = time.time() - grace_s
+        old = await asyncio.to_thread(_old_revisions, house.revisions, revisions, before)
+        for folder in old:
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        return len(old) + await house.environments.collect(environments, before)
+
+    async def _environments_of(self, house: House, revision: Revision) -> set[str]:
+        folder = house.revisions / revision.key
+        interpreter = await house.interpreters.find(revision.language)
+        if interpreter is None or not folder.is_dir():
+            return set()
+        try:
+            requirements = await asyncio.to_thread(lambda: read_requirements(find_package_dir(folder)))
+        except BuildError:
+            return set()
+        return {environment_key(interpreter, requirements, revision.key)}
+
     async def close(self) -> None:
         """Stop every instance and remove this process's scratch space."""
         await asyncio.gather(*(instance.stop() for instance in list(self._instances)))
@@ -192,6 +225,8 @@ class LocalRunner:
         lock = self._unpacking.setdefault(revision.key, asyncio.Lock())
         async with lock:
             if target.is_dir():
+                # Tells `collect` that it has just been wanted.
+                await asyncio.to_thread(os.utime, target)
                 return await asyncio.to_thread(find_package_dir, target)
             work = await asyncio.to_thread(house.session.new_folder, f"unpack-{secrets.token_hex(4)}")
             try:
@@ -250,8 +285,9 @@ class LocalRunner:
     def _clear(self, instance: LocalInstance, place: _Place, lifeline: Lifeline) -> None:
         lifeline.close()
         self._instances.discard(instance)
+        self._in_use.pop(instance.id, None)
         self._memory.remove(instance.pid)
-        task = asyncio.create_task(asyncio.to_thread(shutil.rmtree, place.scratch, ignore_errors=True))
+        task = asyncio.create_task(asyncio.to_thread(_clear_away, place))
         self._clearing.add(task)
         task.add_done_callback(self._clearing.discard)
 
@@ -262,11 +298,21 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
+def _clear_away(place: _Place) -> None:
+    """Remove what an instance has left: processes that fled from its group, and its files."""
+    kill_instances({place.identifier})
+    shutil.rmtree(place.scratch, ignore_errors=True)
+
+
 def _furnish(place: _Place) -> None:
     place.scratch.chmod(0o700)
     for folder in (place.temporary, place.outbox):
         folder.mkdir(mode=0o700)
         place.account.take(folder)
+
+
+def _old_revisions(folder: Path, kept: Collection[str], before: float) -> list[Path]:
+    return [entry for entry in folder.iterdir() if entry.name not in kept and entry.stat().st_mtime < before]
 
 
 def _make_lent_folder(folder: Path) -> None:

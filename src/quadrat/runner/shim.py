@@ -438,15 +438,22 @@ def tie_to_runner(lifeline: int) -> None:
         threading.Thread(target=wait_for_end, name="runner-lifeline", daemon=True).start()
 
 
+def _lower(kind: int, limit: int) -> None:
+    _, hard = resource.getrlimit(kind)
+    if hard == resource.RLIM_INFINITY or limit < hard:
+        resource.setrlimit(kind, (limit, limit))
+
+
 def limit_resources(start: Dict[str, Any]) -> None:
     """Take the limits that a process can put on itself."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _lower(resource.RLIMIT_FSIZE, start["file_limit_bytes"])
+    if start["process_limit"]:
+        # Counts all that this user runs, so it is set only where each instance has a user of its own.
+        _lower(resource.RLIMIT_NPROC, start["process_limit"])
     if LINUX:
         # The runner watches the memory really used; this stops an allocation too fast to be watched.
-        data = start["data_limit_bytes"]
-        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-        if hard == resource.RLIM_INFINITY or data < hard:
-            resource.setrlimit(resource.RLIMIT_DATA, (data, data))
+        _lower(resource.RLIMIT_DATA, start["data_limit_bytes"])
         with open("/proc/self/oom_score_adj", "w") as score:
             score.write("800")
 

@@ -3,7 +3,10 @@
 import asyncio
 import os
 import time
+from collections.abc import Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -27,8 +30,9 @@ from quadrat.serving.logbook import LogBook
 from quadrat.serving.meter import Meter
 from quadrat.serving.outcomes import Observers, Outcome, to_ns
 from quadrat.serving.pool import Pool, PoolClosedError, PoolTiming, StartFailedError
+from quadrat.serving.room import Room, machine_memory_mb
 from quadrat.serving.rules.values import check_input, fit_result
-from quadrat.serving.rules.versions import is_available, refuse_unless_available
+from quadrat.serving.rules.versions import cut_error, is_available, refuse_unless_available
 from quadrat.serving.signals import REQUESTS, VERSIONS
 from quadrat.serving.store import deployments as store
 from quadrat.serving.types import Answer, ClaimedRequest, Deployment, VersionId
@@ -62,10 +66,17 @@ class ServingEngine:
         listener: Hears of changed versions and new requests; not started yet.
         launcher: Starts instances; its runner is closed by its owner.
         timing: See `EngineTiming`.
+        memory_mb: What all instances together may use; most of the machine's by default.
     """
 
     def __init__(
-        self, db: Database, listener: Listener, launcher: Launcher, *, timing: EngineTiming | None = None
+        self,
+        db: Database,
+        listener: Listener,
+        launcher: Launcher,
+        *,
+        timing: EngineTiming | None = None,
+        memory_mb: int | None = None,
     ) -> None:
         self._db = db
         self._timing = timing or EngineTiming()
@@ -86,6 +97,7 @@ class ServingEngine:
             db, self._find_pool, self._run_batch_request, self.observers.request_ended, self._timing.batch
         )
         self._pools: dict[VersionId, Pool] = {}
+        self._room = Room(memory_mb or machine_memory_mb(), self._make_room)
         self._starts = asyncio.Semaphore(max(2, os.cpu_count() or 1))
         self._changed = asyncio.Event()
         self._caretaker: asyncio.Task[None] | None = None
@@ -241,6 +253,7 @@ class ServingEngine:
                 self.observers.instance_changed,
                 self._timing.pool,
             )
+            pool.on_idle, pool.on_trouble = self._room.look_again, self._on_trouble
             self._pools[deployment.version_id] = pool
         elif deployment.changed_at > pool.deployment.changed_at:
             pool.update(deployment)
@@ -254,11 +267,48 @@ class ServingEngine:
 
     async def _start_instance(self, deployment: Deployment) -> Instance:
         assert deployment.package is not None  # noqa: S101 - it is available
-        log = self.logbook.sink(deployment)
+        log, needed_mb = self.logbook.sink(deployment), deployment.settings.memory_allocation_mb
         await self._budget.check(deployment.project_id)
-        async with self._starts:
-            prepared = await self._launcher.prepare(deployment.package, deployment.language, log)
-            return await self._launcher.start(deployment, prepared, log)
+        await self._room.take(needed_mb, lambda: self._has_waiting(deployment.version_id))
+        try:
+            async with self._starts:
+                prepared = await self._launcher.prepare(deployment.package, deployment.language, log)
+                instance = await self._launcher.start(deployment, prepared, log)
+        except BaseException:
+            self._room.give_back(needed_mb)
+            raise
+        self._keep(self._give_back(instance, needed_mb))
+        return instance
+
+    async def _give_back(self, instance: Instance, taken_mb: int) -> None:
+        await instance.wait_closed()
+        self._room.give_back(taken_mb)
+
+    def _has_waiting(self, version_id: VersionId) -> bool:
+        pool = self._pools.get(version_id)
+        return pool is not None and pool.has_waiting
+
+    def _make_room(self) -> None:
+        """End the instance that has been idle longest, those above the minimum of their versions first."""
+        for spare in (True, False):
+            idle = [(pool.longest_idle(spare=spare), number, pool) for number, pool in enumerate(self._pools.values())]
+            known = [(since, number, pool) for since, number, pool in idle if since is not None]
+            if known:
+                min(known)[2].yield_one(spare=spare)
+                return
+
+    def _on_trouble(self, deployment: Deployment, reason: str) -> None:
+        self._keep(self._show_trouble(deployment, reason))
+
+    async def _show_trouble(self, deployment: Deployment, reason: str) -> None:
+        with suppress(QuadratError):
+            async with self._db.begin() as tx:
+                await store.set_trouble(tx, deployment.version_id, cut_error(reason))
+
+    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
 
     # Batch requests.
 
@@ -295,7 +345,9 @@ class ServingEngine:
         return failed(message), 0
 
     def _too_slow(self, deployment: Deployment, request_id: UUID, timeout_s: float) -> Answer:
-        message = f"The request took longer than {timeout_s:g} seconds."
+        pool = self._pools.get(deployment.version_id)
+        trouble = f" {pool.trouble}" if pool is not None and pool.trouble else ""
+        message = f"The request took longer than {timeout_s:g} seconds.{trouble}"
         self.logbook.say(deployment, message, request_id=request_id)
         return failed(message)
 
@@ -336,9 +388,7 @@ class ServingEngine:
             self._pool_of(deployment).update(deployment)
 
     def _close(self, pool: Pool) -> None:
-        task = asyncio.create_task(pool.close())
-        self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
+        self._keep(pool.close())
 
 
 def _outcome(facts: tuple[UUID, Deployment, bool, Answer, int], queued_ns: int, compute_ns: int) -> Outcome:

@@ -125,6 +125,36 @@ class Pool:
         self._sweep: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
+        self.on_idle: Callable[[], None] | None = None
+        """Called when an instance has nothing to do any more."""
+        self.on_trouble: Callable[[Deployment, str], None] | None = None
+        """Called with the reason when the model keeps failing, and with nothing when it works again."""
+        self.trouble = ""
+        """Why the model keeps failing; empty when it does not."""
+
+    @property
+    def has_waiting(self) -> bool:
+        """Whether requests wait for an instance."""
+        return len(self._line) > 0
+
+    def longest_idle(self, *, spare: bool) -> float | None:
+        """Since when the longest idle instance has been so; `spare` leaves out those of the minimum."""
+        member = self._find_idle(spare=spare)
+        return None if member is None else member.idle_since
+
+    def yield_one(self, *, spare: bool) -> None:
+        """End the longest idle instance, because another version needs its memory."""
+        member = self._find_idle(spare=spare)
+        if member is not None:
+            self._say(self.deployment, f"Instance {member.instance.id} yields its memory to another version.")
+            self._end(member)
+
+    def _find_idle(self, *, spare: bool) -> _Member | None:
+        current = [member for member in self._members if self._is_current(member)]
+        if spare and len(current) <= self.deployment.settings.minimum_instances:
+            return None
+        idle = [member for member in current if not member.load]
+        return min(idle, key=lambda member: member.idle_since) if idle else None
 
     @property
     def instances(self) -> int:
@@ -172,6 +202,8 @@ class Pool:
         if recipe != self._recipe:
             self._recipe = recipe
             self._failures, self._not_before = 0, 0.0
+            if self.trouble:
+                self._set_trouble("")
             for member in list(self._members):
                 if not member.load:
                     self._end(member)
@@ -263,6 +295,8 @@ class Pool:
             del member.flying[number]
             self._on_left(member)
         self._failures = 0
+        if self.trouble:
+            self._set_trouble("")
         self._learn(self._mean_ns + (reply.duration_ns - self._mean_ns) * _SMOOTHING)
         return reply
 
@@ -298,6 +332,8 @@ class Pool:
         member.idle_since = self._loop.time()
         if self._sweep is None:
             self._shrink()
+        if self.on_idle is not None:
+            self.on_idle()
 
     def _serve_waiting(self) -> None:
         while (waiter := self._line.next()) is not None:
@@ -374,17 +410,23 @@ class Pool:
         self._shrink()
 
     def _on_start_failed(self, deployment: Deployment, message: str) -> None:
-        self._back_off()
+        self._back_off(message)
         self._say(deployment, f"An instance could not be started: {message}")
         if len(self._starts) == 1 and self._current() == 1:  # this one, and nothing else to hope for
             self._line.fail(StartFailedError(message))
 
-    def _back_off(self) -> None:
+    def _set_trouble(self, reason: str) -> None:
+        self.trouble = reason
+        if self.on_trouble is not None:
+            self.on_trouble(self.deployment, reason)
+
+    def _back_off(self, reason: str) -> None:
         self._failures += 1
         # The first crash may be the fault of one request; only a second one in a row tells of the model.
         if self._failures > 1:
             pause_s = min(_LONGEST_BACK_OFF_S, self._timing.back_off_s * 2 ** (self._failures - 2))
             self._not_before = self._loop.time() + pause_s
+            self._set_trouble(f"The model keeps failing and is started again after pauses: {reason}")
 
     async def _watch(self, member: _Member) -> None:
         reason = await member.instance.wait_closed()
@@ -393,7 +435,7 @@ class Pool:
         self._say(self.deployment, f"Instance {member.instance.id} has ended: {reason}")
         if not member.expected_end:
             _log.warning("instance.lost", version_id=self.deployment.version_id, reason=reason)
-            self._back_off()
+            self._back_off(reason)
         self._scale()
 
     def _end(self, member: _Member, grace_s: float | None = None) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 import structlog
@@ -13,7 +14,7 @@ from quadrat.base.sealing import Sealer
 from quadrat.db.engine import Database
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.jobs.registry import DEFAULT_ATTEMPTS, Handler, JobCancelledError, JobContext
-from quadrat.runner.base import BuildError, LogSink, Runner
+from quadrat.runner.base import BuildError, LogSink, Revision, Runner
 from quadrat.serving.actions.packages import BUILD, CLEAN, clean_later
 from quadrat.serving.files import Files
 from quadrat.serving.housekeeping import RESULTS_KEPT
@@ -32,6 +33,8 @@ from quadrat.storage.blobs import BlobStore
 
 _log = structlog.get_logger(__name__)
 _BLOCK = 1000
+_UNUSED_KEPT_S = 24 * 3600.0
+"""An environment that nobody uses any more is kept for who comes back to it within a day."""
 
 
 class ServingResources(Protocol):
@@ -176,10 +179,17 @@ async def clean(context: JobContext[ServingResources], _params: Mapping[str, Any
     requests = await _delete_old(context.db, request_store.delete_finished_before)
     requests += await _delete_old(context.db, journal_store.delete_before)
     requests += await _delete_old(context.db, pipeline_request_store.delete_finished_before)
+    async with context.db.begin() as tx:
+        wanted = [Revision(key, language, _no_fetch) for key, language in await store.list_wanted(tx)]
+    unused_environments = await context.resources.runner.collect(wanted, _UNUSED_KEPT_S)
     files = Files(context.db, context.resources.blobs, context.resources.runner)
     removed_files = await files.remove_waste(_BLOCK)
     _log.info("serving.cleaned", packages=packages, requests=requests, **removed_files)
-    return {"packages": packages, "requests": requests, **removed_files}
+    return {"packages": packages, "requests": requests, "unused": unused_environments, **removed_files}
+
+
+async def _no_fetch(_target: Path) -> None:
+    """For revisions that are only named."""
 
 
 async def _delete_old(db: Database, delete: Callable[[AsyncConnection, datetime, int], Awaitable[int]]) -> int:

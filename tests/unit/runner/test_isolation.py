@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ import psutil
 import pytest
 from tests.unit.runner.conftest import Workbench, pack, revision_of
 
+from quadrat.runner import local
 from quadrat.runner.accounts import own_account
-from quadrat.runner.base import Instance, InstanceSpec, RequestTimeoutError, Runner
+from quadrat.runner.base import Instance, InstanceLostError, InstanceSpec, RequestTimeoutError, Revision, Runner
 from quadrat.runner.interpreters import Interpreters
 from quadrat.runner.local import LocalRunner
 from quadrat.runner.session import INSTANCE_VARIABLE
@@ -261,3 +263,87 @@ async def test_start_after_close_of_its_caller_leaves_no_process(bench: Workbenc
 
 def _own_name() -> str:
     return psutil.Process().username()
+
+
+FORK_BOMB = "[os.fork() for _ in range(8)]"
+FLED = "subprocess.Popen(['sleep', '600'], start_new_session=True).pid"
+
+
+@as_root
+@on_linux
+async def test_fork_bomb_meets_a_limit_and_dies_with_its_instance(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "_PROCESS_LIMIT", 24)
+    instance = await bench.start(MODEL, environment={"MARK_BOMB": "1"}, memory_limit_bytes=512 * 1024**2)
+    with contextlib.suppress(RequestTimeoutError, InstanceLostError):
+        reply = await instance.send("r", json.dumps(FORK_BOMB).encode(), 8)
+        assert "temporarily unavailable" in (reply.error_message or "")
+    assert len(of_instances("MARK_BOMB")) <= 24
+    await instance.stop(grace_s=0.1)
+    assert await asyncio.to_thread(ends, *of_instances("MARK_BOMB")) == []
+
+
+async def test_process_that_flees_into_a_session_of_its_own_ends_with_its_instance() -> None:
+    folder = Path(tempfile.mkdtemp(prefix="quadrat-flee-"))
+    folder.chmod(0o755)
+    runner = LocalRunner(folder / "runner")
+    bench = Workbench(runner)
+    instance = await bench.start(MODEL)
+    pid = await ask(instance, FLED)
+    await instance.stop()
+    await runner.close()
+    assert await asyncio.to_thread(ends, pid) == []
+    shutil.rmtree(folder)
+
+
+@on_linux
+async def test_file_has_a_size_that_it_cannot_pass(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "_FILE_LIMIT_BYTES", 10 * 1024**2)
+    instance = await bench.start(MODEL)
+    assert await ask(instance, "open('fits', 'wb').write(b'x' * 9_000_000)") == 9_000_000
+    reply = await instance.send("r", json.dumps("open('fills', 'wb').write(b'x' * 11_000_000)").encode(), 20)
+    assert not reply.success
+    assert "File too large" in (reply.error_message or "")
+
+
+@as_root
+async def test_server_database_and_other_versions_are_out_of_reach(bench: Workbench, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.key"
+    secret.write_text("s")
+    first, second = await bench.start(MODEL), await bench.start(MODEL)
+    server = f"'/proc/{os.getpid()}/environ'"
+    for path in (server, f"'/proc/{os.getpid()}/mem'", f"{str(secret)!r}"):
+        reply = await second.send("r", json.dumps(f"open({path}, 'rb').read()").encode(), 20)
+        assert reply.error_message is not None
+        assert "Permission denied" in reply.error_message
+    # Neither the server nor another model can be signalled, and the folders of packages cannot be listed.
+    other = await ask(first, "os.getpid()")
+    for target in (os.getpid(), other):
+        reply = await second.send("r", json.dumps(f"os.kill({target}, 0)").encode(), 20)
+        assert "not permitted" in (reply.error_message or "")
+    reply = await second.send("r", json.dumps("os.listdir(os.path.dirname(os.path.dirname(self.base)))").encode(), 20)
+    assert "Permission denied" in (reply.error_message or "")
+
+
+async def test_environments_and_packages_that_nobody_uses_are_collected(open_dir: Path) -> None:
+    runner = LocalRunner(open_dir / "collected")
+    bench = Workbench(runner)
+    kept = await bench.prepare({"model_package/model.py": MODEL})
+    other = await bench.prepare({"model_package/model.py": MODEL, "model_package/requirements.txt": "# none\nsix\n"})
+    running = await bench.start({"model_package/model.py": MODEL + "\n#running\n"})
+    wanted = [Revision(kept.revision_key, f"python3.{sys.version_info[1]}", no_fetch)]
+    assert await runner.collect(wanted, 3600) == 0
+    assert await runner.collect(wanted, -1) == 2
+    assert kept.python.exists()
+    assert kept.package_dir.exists()
+    assert not other.package_dir.exists()
+    assert not other.python.exists()
+    assert await ask(running, "os.path.exists(self.base)") is True
+    again = await bench.prepare({"model_package/model.py": MODEL, "model_package/requirements.txt": "six\n"})
+    assert again.python.exists()
+    await runner.close()
+
+
+async def no_fetch(_target: Path) -> None:
+    raise AssertionError("only named")

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.identity.tables import project
@@ -43,6 +43,16 @@ async def list_deployments(tx: AsyncConnection, version_ids: Collection[VersionI
 async def list_always_running(tx: AsyncConnection) -> Sequence[Deployment]:
     """Available versions that ask for instances without any request."""
     return await _load(tx, version.c.minimum_instances > 0, version.c.status.startswith(VersionStatus.AVAILABLE))
+
+
+async def set_trouble(tx: AsyncConnection, version_id: VersionId, reason: str) -> None:
+    """Show why a version that is available keeps failing; nothing when it works again."""
+    statement = update(version).where(
+        version.c.id == version_id,
+        version.c.status == VersionStatus.AVAILABLE,
+        version.c.error_message != reason,
+    )
+    await tx.execute(statement.values(error_message=reason))
 
 
 async def find_build(tx: AsyncConnection, version_id: VersionId, number: int) -> Build | None:

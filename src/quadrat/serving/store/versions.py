@@ -166,6 +166,16 @@ async def list_unused_packages(tx: AsyncConnection, limit: int) -> Sequence[tupl
     return [(PackageId(id_), blob_key) for id_, blob_key in await tx.execute(query)]
 
 
+async def list_wanted(tx: AsyncConnection) -> Sequence[tuple[str, str]]:
+    """Key and language of every package that some version serves or is about to."""
+    refers = or_(version.c.package_id == package.c.id, version.c.serving_package_id == package.c.id)
+    languages = (version.c.language, version.c.serving_language)
+    wanted: set[tuple[str, str]] = set()
+    for key, *named in await tx.execute(select(package.c.key, *languages).join(version, refers)):
+        wanted |= {(key, language) for language in named if language is not None}
+    return sorted(wanted)
+
+
 async def delete_package(tx: AsyncConnection, package_id: PackageId) -> None:
     """Forget an upload whose bytes are gone."""
     await tx.execute(delete(package).where(package.c.id == package_id))
