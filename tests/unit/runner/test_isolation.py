@@ -18,7 +18,7 @@ from tests.unit.runner.conftest import Workbench, pack, revision_of
 
 from quadrat.runner import local
 from quadrat.runner.accounts import own_account
-from quadrat.runner.base import Instance, InstanceLostError, InstanceSpec, RequestTimeoutError, Revision, Runner
+from quadrat.runner.base import Instance, InstanceSpec, RequestTimeoutError, Revision, Runner
 from quadrat.runner.interpreters import Interpreters
 from quadrat.runner.local import LocalRunner
 from quadrat.runner.session import INSTANCE_VARIABLE
@@ -265,23 +265,7 @@ def _own_name() -> str:
     return psutil.Process().username()
 
 
-FORK_BOMB = "[os.fork() for _ in range(8)]"
 FLED = "subprocess.Popen(['sleep', '600'], start_new_session=True).pid"
-
-
-@as_root
-@on_linux
-async def test_fork_bomb_meets_a_limit_and_dies_with_its_instance(
-    bench: Workbench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(local, "_PROCESS_LIMIT", 24)
-    instance = await bench.start(MODEL, environment={"MARK_BOMB": "1"}, memory_limit_bytes=512 * 1024**2)
-    with contextlib.suppress(RequestTimeoutError, InstanceLostError):
-        reply = await instance.send("r", json.dumps(FORK_BOMB).encode(), 8)
-        assert "temporarily unavailable" in (reply.error_message or "")
-    assert len(of_instances("MARK_BOMB")) <= 24
-    await instance.stop(grace_s=0.1)
-    assert await asyncio.to_thread(ends, *of_instances("MARK_BOMB")) == []
 
 
 async def test_process_that_flees_into_a_session_of_its_own_ends_with_its_instance() -> None:
