@@ -3,7 +3,7 @@ import zipfile
 
 from playwright.sync_api import expect
 
-from support.browser import assert_accessible
+from support.browser import assert_accessible, open_project
 from support.people import unique
 
 GOOD = """
@@ -24,12 +24,9 @@ def _package(source: str) -> dict[str, object]:
     return {"name": "package.zip", "mimeType": "application/zip", "buffer": content.getvalue()}
 
 
-def test_model_owner_uploads_a_failing_package_mends_it_and_asks_it(page, site) -> None:
-    project, model = unique("p"), unique("m")
-    organization = site.get("/v2.1/organizations").json()[0]["name"]
-    assert site.post("/v2.1/projects", json={"name": project, "organization_name": organization}).status_code == 201
-    page.goto("/ui/#/projects")
-    page.get_by_role("link", name=project).first.click()
+def test_model_owner_uploads_a_failing_package_mends_it_and_asks_it(page) -> None:
+    model = unique("m")
+    open_project(page, unique("p"))
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Models").click()
     page.get_by_role("button", name="New model").click()
     page.get_by_label("Name", exact=True).fill(model)
@@ -61,13 +58,9 @@ def test_model_owner_uploads_a_failing_package_mends_it_and_asks_it(page, site) 
     assert_accessible(page)
 
 
-def test_model_name_that_cannot_be_is_said_at_the_form(page, site) -> None:
+def test_model_name_that_cannot_be_is_said_at_the_form(page) -> None:
     page.watch.allow(400)
-    project = unique("p")
-    organization = site.get("/v2.1/organizations").json()[0]["name"]
-    assert site.post("/v2.1/projects", json={"name": project, "organization_name": organization}).status_code == 201
-    page.goto("/ui/#/projects")
-    page.get_by_role("link", name=project).first.click()
+    open_project(page, unique("p"))
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Models").click()
     page.get_by_role("button", name="New model").click()
     page.get_by_role("button", name="Create").click()

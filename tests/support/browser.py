@@ -45,6 +45,14 @@ def sign_in(page: Page, email: str = EMAIL, password: str = PASSWORD) -> None:
     page.get_by_role("heading", name="Good to see you").wait_for()
 
 
+def open_project(page: Page, name: str) -> None:
+    """A new project, open at its front page."""
+    page.goto("/ui/#/projects?new=1")
+    page.get_by_label("Name").fill(name)
+    page.get_by_role("button", name="Create").click()
+    page.get_by_role("heading", name=name, level=1).wait_for()
+
+
 def assert_accessible(page: Page) -> None:
     """No finding of axe at WCAG 2.2 A and AA and its best practices."""
     # The script comes through the protocol, not through the page, which would not let it in.
