@@ -1,4 +1,4 @@
-"""A researcher puts a picture up, imports a real recording, draws areas, reads the table; the masks that arrive count."""
+"""A researcher puts a picture up, imports a recording, draws areas and reads the table; the masks that arrive count."""
 
 import base64
 import io

@@ -19,7 +19,7 @@ author_name = func.coalesce(
 
 def _vault(ending: ColumnElement[Any]) -> ColumnElement[Any]:
     """`rules.images.vault_name` in SQL."""
-    folder, file = _shown.c.id / 10_000, _shown.c.id % 10_000
+    folder, file = _shown.c.id // 10_000, _shown.c.id % 10_000
     digits = func.greatest(4, func.length(cast(folder, Text)))
     return func.lpad(cast(folder, Text), digits, "0") + "/" + func.lpad(cast(file, Text), 4, "0") + ending
 
