@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from support.browser import LAPTOP, Watch, sign_in
 from support.server import Server, launch
 
+# A busy machine is no reason to fail.
+expect.set_options(timeout=20_000)
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _MAC = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
 
@@ -61,7 +63,7 @@ def open_page(chromium: Browser, site: Server) -> Iterator[OpenPage]:
         )
         watch = Watch(site.url)
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(30_000)
         page.on("console", watch.on_console)
         page.on("pageerror", lambda error: watch.problems.append(f"error: {error}"))
         page.on("request", watch.on_request)
