@@ -35,7 +35,7 @@ def configure(*, level: str, format: Literal["auto", "json", "text"], process: s
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    for noisy in ("procrastinate", "httpx", "botocore", "alembic"):
+    for noisy in ("procrastinate", "httpx", "botocore", "alembic", "uvicorn"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     structlog.configure(
         processors=[
