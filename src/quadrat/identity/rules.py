@@ -47,6 +47,8 @@ _TYPE_PREFIX = {
     ObjectType.CREDENTIALS: "credentials.",
 }
 SIGN_IN_WINDOW = timedelta(minutes=15)
+SIGN_UPS = 20
+"""Accounts that strangers from one place may ask for within `SIGN_IN_WINDOW`."""
 SYMBOLS = "!#$%&')(*+,./:;\"<=>?[@]^_`{|}~-"
 
 
@@ -258,6 +260,11 @@ def address_subject(address: str) -> str:
     if parsed.ipv4_mapped is not None:
         return f"address:{parsed.ipv4_mapped}"
     return f"address:{IPv6Address(int(parsed) >> 64 << 64)}/64"
+
+
+def sign_up_subject(address: str) -> str:
+    """Under which requests for accounts from one place are counted."""
+    return f"sign-up:{address_subject(address)}"
 
 
 def sign_in_wait_s(newest_failures: Sequence[datetime], limit: int, at: datetime) -> float | None:

@@ -94,23 +94,6 @@ async def test_create_user_for_an_invited_address_completes_the_invitation(tx: A
     assert second.kind is ErrorKind.ALREADY_EXISTS
 
 
-async def test_sign_up_by_a_stranger_is_pending_and_by_an_administrator_active(tx: AsyncConnection):
-    admin, other = await make_caller(tx, admin=True), await make_caller(tx)
-    statuses = []
-    for caller in (None, other, admin):
-        new = NewUser(unique_email(), PASSWORD, is_platform_admin=True)
-        user = await users.sign_up(tx, caller, new, terms_accepted=True)
-        statuses.append(user.status)
-        assert not user.is_platform_admin
-    assert statuses == [UserStatus.PENDING, UserStatus.PENDING, UserStatus.ACTIVE]
-
-
-async def test_sign_up_without_terms_or_password_is_invalid(tx: AsyncConnection):
-    without_terms = await refused(users.sign_up(tx, None, NewUser(unique_email(), PASSWORD), terms_accepted=False))
-    without_password = await refused(users.sign_up(tx, None, NewUser(unique_email()), terms_accepted=True))
-    assert (without_terms.field, without_password.field) == ("terms_conditions", "password")
-
-
 async def test_activate_user_lets_a_pending_one_in(tx: AsyncConnection):
     user = await users.create_user(tx, NewUser(unique_email(), PASSWORD, status=UserStatus.PENDING))
     _, secret = await create_token(tx, user.id, "test")

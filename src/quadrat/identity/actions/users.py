@@ -34,10 +34,15 @@ _FIRST_TOKEN_NAME = "first start"  # noqa: S105 - a label
 _EMAIL_TAKEN = "There is a user with this e-mail address already."
 
 
-async def create_user(tx: AsyncConnection, new: NewUser) -> User:
+async def create_user(tx: AsyncConnection, new: NewUser, *, password_hash: str | None = None) -> User:
     """Make a user with a personal organization.
 
     A user who was only invited so far is completed by the first one who chooses a password, or may sign in at once.
+
+    Args:
+        tx: The transaction.
+        new: The user.
+        password_hash: Of the new one's password, from whoever did not want to hold a transaction while it was made.
 
     Raises:
         QuadratError: invalid address, password or name; already_exists.
@@ -51,7 +56,8 @@ async def create_user(tx: AsyncConnection, new: NewUser) -> User:
         status=new.status,
         is_platform_admin=new.is_platform_admin,
     )
-    password_hash = None if new.password is None else await hash_password(new.password)
+    if new.password is not None and password_hash is None:
+        password_hash = await hash_password(new.password)
     user = await store.insert_user(tx, checked, password_hash)
     if user is None and (new.password is not None or new.status is UserStatus.ACTIVE):
         user = await store.accept_invitation(tx, checked, password_hash)
@@ -60,20 +66,6 @@ async def create_user(tx: AsyncConnection, new: NewUser) -> User:
     await _make_personal_organization(tx, user)
     await record(tx, "user.created", user.email, status=user.status, administrator=user.is_platform_admin)
     return user
-
-
-async def sign_up(tx: AsyncConnection, caller: Caller | None, new: NewUser, *, terms_accepted: bool) -> User:
-    """Make a user on request: pending when a stranger asks, active at once when a platform administrator does.
-
-    Raises:
-        QuadratError: as `create_user`; also invalid without a password or without the terms.
-    """
-    if not terms_accepted:
-        raise QuadratError(ErrorKind.INVALID, "Accept the terms and conditions.", field="terms_conditions")
-    if new.password is None:
-        raise QuadratError(ErrorKind.INVALID, "Choose a password.", field="password")
-    status = UserStatus.ACTIVE if caller is not None and caller.is_platform_admin else UserStatus.PENDING
-    return await create_user(tx, NewUser(new.email, new.password, new.name, new.surname, status))
 
 
 async def find_user_by_email(tx: AsyncConnection, email: str) -> User | None:

@@ -1,5 +1,7 @@
 """The caller itself, and signing up."""
 
+from fastapi import Request
+
 from quadrat.api.guard import new_router
 from quadrat.api.ubiops.auth import Anyone, SignedIn
 from quadrat.api.ubiops.convert.users import (
@@ -10,17 +12,25 @@ from quadrat.api.ubiops.convert.users import (
 )
 from quadrat.api.ubiops.schemas.user import UserDetail, UserPendingCreate, UserPendingDetail, UserUpdate
 from quadrat.api.wire import Tx
-from quadrat.identity.actions import users
+from quadrat.db.engine import Database
+from quadrat.identity.actions import signing_up, users
 from quadrat.mail.actions import invite_to_activate
 
 router = new_router("User")
 
 
 @router.post("/user", operation_id="user_create", status_code=201)
-async def user_create(caller: Anyone, body: UserPendingCreate, tx: Tx) -> UserPendingDetail:
+async def user_create(caller: Anyone, body: UserPendingCreate, request: Request) -> UserPendingDetail:
     """Open to everyone; the account is pending unless a platform administrator makes it."""
-    user = await users.sign_up(tx, caller, to_new_user(body), terms_accepted=body.terms_conditions)
-    await invite_to_activate(tx, user)
+    db: Database = request.state.db
+    user = await signing_up.sign_up(
+        db,
+        caller,
+        to_new_user(body),
+        address=None if request.client is None else request.client.host,
+        terms_accepted=body.terms_conditions,
+        also=invite_to_activate,
+    )
     return to_user_pending_detail(user)
 
 
