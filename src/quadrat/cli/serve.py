@@ -31,7 +31,16 @@ _GC_THRESHOLD = 10_000
 
 
 class _WebServer(uvicorn.Server):
-    """uvicorn that leaves signals to us: the database has to stop after it."""
+    """uvicorn that leaves signals to us: the database has to stop after it.
+
+    Args:
+        config: Of the web server.
+        workers: Started once it listens: their start takes as much of the processor as its own.
+    """
+
+    def __init__(self, config: uvicorn.Config, workers: WorkerProcesses) -> None:
+        super().__init__(config)
+        self._workers = workers
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -45,6 +54,7 @@ class _WebServer(uvicorn.Server):
             gc.freeze()
             gc.set_threshold(_GC_THRESHOLD, 20, 50)
             self.announce()
+            self._workers.start()
 
     def announce(self) -> None:
         """Print the address once it answers."""
@@ -80,6 +90,7 @@ def run(settings: Settings) -> None:
 async def _serve(settings: Settings, url: str, keys: Keys, server: EmbeddedPostgres | None) -> None:
     await _first_administrator(settings, url)
     events = EventHub()
+    workers = WorkerProcesses(settings)
     web = _WebServer(
         uvicorn.Config(
             create_app(settings, database_url=url, keys=keys, events=events),
@@ -91,15 +102,14 @@ async def _serve(settings: Settings, url: str, keys: Keys, server: EmbeddedPostg
             server_header=False,
             timeout_graceful_shutdown=round(settings.shutdown_grace_s),
             timeout_keep_alive=75,
-        )
+        ),
+        workers,
     )
     _stop_on_signals(web, events)
     async with contextlib.AsyncExitStack() as cleanup:
         watcher = asyncio.create_task(_keep_running(server), name="database-watcher")
         cleanup.callback(watcher.cancel)
-        workers = WorkerProcesses(settings)
         cleanup.push_async_callback(workers.stop)
-        workers.start()
         # uvicorn leaves the process when it cannot listen, having said why in its log.
         with contextlib.suppress(SystemExit):
             await web.serve()
