@@ -85,8 +85,16 @@ test-all: check clients browser  ## All tests, the slow ones and an external Pos
 	$(BIN)/pytest -n 2 --dist loadgroup -m "not external_pg"
 	tests/external_postgresql.sh $(BIN)/pytest
 
-bench: $(VENV)/.dev  ## Measure what the documentation states
-	$(BIN)/python bench/startup.py
+# What users install, without what developers need besides: some libraries load more where they find more.
+.venvs/plain/.done: $(UV) $(WEB) requirements/base.txt requirements/build.txt pyproject.toml
+	$(UV) venv --quiet --clear --python $(BIN)/python .venvs/plain
+	$(UV) pip install --quiet --python .venvs/plain/bin/python --require-hashes -r requirements/base.txt \
+		-r requirements/build.txt
+	$(UV) pip install --quiet --python .venvs/plain/bin/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+bench: .venvs/plain/.done  ## Measure what the documentation states
+	.venvs/plain/bin/python bench/startup.py
 
 docs: $(VENV)/.dev  ## Renew the generated pages
 	$(BIN)/python docs/generate.py
