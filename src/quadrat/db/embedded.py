@@ -4,6 +4,7 @@ The wheel's own `get_server` lets every local user in without a password; models
 module sets up the cluster itself: password authentication, a socket and no TCP port, a user of its own under root.
 """
 
+import contextlib
 import importlib.util
 import os
 import secrets
@@ -98,6 +99,7 @@ class EmbeddedPostgres:
         if self.is_running():
             _log.info("postgres.taken_over")
             return
+        self._take_over_files()
         self._make_socket_dir()
         self._own_file("quadrat.conf", _CONF.format(socket_dir=self._socket_dir))
         self._boot()
@@ -190,6 +192,16 @@ class EmbeddedPostgres:
                 f"{self._cluster} was written by PostgreSQL {version_file.read_text().strip()}, this Quadrat brings "
                 f"{MAJOR_VERSION}. Start the Quadrat that wrote it, `pg_dump` the database, and restore it here."
             )
+
+    def _take_over_files(self) -> None:
+        """A data directory from another machine belongs to a user who has another number here."""
+        if self._account is None or self._cluster.stat().st_uid == self._account.uid:
+            return
+        _log.warning("postgres.files_taken_over", directory=str(self._cluster))
+        # The folder itself comes last: it says that all below it is done.
+        for path in (self._log_file, *self._cluster.rglob("*"), self._cluster):
+            with contextlib.suppress(FileNotFoundError):
+                os.chown(path, self._account.uid, self._account.gid, follow_symlinks=False)
 
     def _make_socket_dir(self) -> None:
         """A folder outside the data directory lies where every user may write: another's is not taken."""

@@ -78,6 +78,25 @@ def test_start_after_kill_9_recovers_what_was_committed(data_dir: Path) -> None:
         server.stop()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_start_on_a_directory_from_another_machine_takes_its_files_over(data_dir: Path) -> None:
+    server = EmbeddedPostgres(data_dir)
+    server.start()
+    with psycopg.connect(server.url, autocommit=True) as conn:
+        conn.execute("CREATE TABLE kept (number int)")
+    server.stop()
+    own = (data_dir / "postgres").stat().st_uid
+    for path in (data_dir / "postgres.log", data_dir / "postgres", *(data_dir / "postgres").rglob("*")):
+        os.chown(path, 23456, 23456)
+    server.start()
+    try:
+        with psycopg.connect(server.url) as conn:
+            assert conn.execute("SELECT count(*) FROM kept").fetchone() == (0,)
+        assert {path.stat().st_uid for path in (data_dir / "postgres").rglob("*")} == {own}
+    finally:
+        server.stop()
+
+
 def test_start_after_an_unfinished_creation_begins_anew(data_dir: Path) -> None:
     (data_dir / "postgres" / "new" / "base").mkdir(parents=True)
     (data_dir / "postgres" / "global").mkdir()
