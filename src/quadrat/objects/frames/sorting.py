@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from quadrat.objects.frames.specs import NO_ID, NO_LETTER, UNCLASSIFIED, Array, Column, Form, Mask, Positions
+from quadrat.objects.frames.specs import NO_ID, NO_LETTER, STATE, UNCLASSIFIED, Array, Column, Form, Mask, Positions
 
 _SORT_AS_IS = 20_000
 _SOILED_PART = 10
@@ -32,7 +32,8 @@ def sort_key(column: Column, values: Array) -> Array:
             largest = np.iinfo(values.dtype).max
             return np.where(values == NO_ID, largest, values)
         case Form.LETTER:
-            return np.where((values == UNCLASSIFIED) | (values == NO_LETTER), 255, values).astype(np.uint8)
+            missing = UNCLASSIFIED if column == STATE else NO_LETTER
+            return np.where(values == missing, 255, values).astype(np.uint8)
         case _:
             return values
 

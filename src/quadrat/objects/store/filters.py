@@ -33,7 +33,7 @@ async def look_up(tx: AsyncConnection, project_id: ProjectId, conditions: Condit
         taxa |= frozenset((await tx.execute(below)).scalars())
     is_instrument = True
     if conditions.instrument is not None:
-        named = func.lower(project_table.c.instrument).contains(func.lower(conditions.instrument), autoescape=True)
+        named = func.strpos(func.lower(project_table.c.instrument), func.lower(conditions.instrument)) > 0
         query = select(named).where(project_table.c.project_id == project_id)
         is_instrument = bool((await tx.execute(query)).scalar_one_or_none())
     owners = None
