@@ -68,7 +68,7 @@ class Walk:
         ids = self.some() + self.some()
         taxa = [self.chance.choice([-1, *self.made.taxa]) for _ in ids]
         qual, who = self.chance.choice("VVVDP="), self.chance.choice(self.people)
-        n = await classification.classify(tx, who, np.array(ids), np.array(taxa), STATES[qual])
+        n = await classification.classify(tx, who, np.array(ids), np.array(taxa), STATES[qual], self.cache)
         assert n == self.model.classify(dict(zip(ids, taxa, strict=True)), qual, who.user_id, number)
 
     async def auto(self, tx: AsyncConnection, number: int) -> None:
@@ -77,7 +77,7 @@ class Walk:
         scores = [self.chance.randrange(5) / 4 for _ in ids]
         keep_log = self.chance.random() < 0.5
         guesses = np.array(ids), np.array(taxa), np.array(scores)
-        n = await classification.classify_auto(tx, self.people[0], guesses, keep_log=keep_log)
+        n = await classification.classify_auto(tx, self.people[0], guesses, keep_log=keep_log, cache=self.cache)
         assert n == len(ids)
         rows = zip(ids, zip(taxa, scores, strict=True), strict=True)
         self.model.classify_auto(dict(rows), keep_log, number)

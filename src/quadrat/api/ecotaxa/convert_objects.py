@@ -8,11 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from quadrat.api.ecotaxa.schemas.object_sets import (
-    HistoricalLastClassif,
-    ObjectSetRevertToHistoryRsp,
-    ObjectSetSummaryRsp,
-)
+from quadrat.api.ecotaxa.schemas.object_sets import ObjectSetSummaryRsp
 from quadrat.api.ecotaxa.schemas.objects import HistoricalClassification, ImageModel, ObjectModel
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.identity.types import ProjectId
@@ -143,26 +139,24 @@ def _numbers(values: Ids) -> Iterator[bytes]:
         yield part if start == 0 else b"," + part
 
 
-def reverted(done: Reverted) -> ObjectSetRevertToHistoryRsp:
-    """What a revert did or would do."""
-    return ObjectSetRevertToHistoryRsp(
-        last_entries=[_restored(each) for each in done.objects],
-        classif_info={str(taxon_id): names for taxon_id, names in done.names.items()},
-    )
+def reverted(done: Reverted) -> bytes:
+    """The JSON of what a revert did or would do: a `HistoricalLastClassif` for each object."""
+    names = {str(taxon_id): both for taxon_id, both in done.names.items()}
+    return _encoder.encode({"last_entries": [_restored(each) for each in done.objects], "classif_info": names})
 
 
-def _restored(each: Restorable) -> HistoricalLastClassif:
+def _restored(each: Restorable) -> dict[str, Any]:
     state = each.former_state
-    return HistoricalLastClassif(
-        objid=each.object_id,
-        classif_id=each.taxon_id,
-        histo_classif_date=None if each.entered_at is None else moment(each.entered_at),
-        histo_classif_type="n" if state is None else _type(state),
-        histo_classif_id=each.former_taxon_id,
-        histo_classif_qual=None if state is None else state.value,
-        histo_classif_who=each.former_author_id,
-        histo_classif_score=each.former_score,
-    )
+    return {
+        "objid": each.object_id,
+        "classif_id": each.taxon_id,
+        "histo_classif_date": None if each.entered_at is None else moment(each.entered_at),
+        "histo_classif_type": "n" if state is None else _type(state),
+        "histo_classif_id": each.former_taxon_id,
+        "histo_classif_qual": state,
+        "histo_classif_who": each.former_author_id,
+        "histo_classif_score": each.former_score,
+    }
 
 
 def _type(state: State) -> str:

@@ -42,7 +42,14 @@ class Reverted:
     names: Mapping[TaxonId, tuple[str, str | None]]
 
 
-async def classify(tx: AsyncConnection, caller: Caller, object_ids: Ids, taxa: Ids, state: State | None) -> int:
+async def classify(
+    tx: AsyncConnection,
+    caller: Caller,
+    object_ids: Ids,
+    taxa: Ids,
+    state: State | None,
+    cache: ColumnCache | None = None,
+) -> int:
     """Decide on objects of one project; how many changed.
 
     Args:
@@ -51,12 +58,13 @@ async def classify(tx: AsyncConnection, caller: Caller, object_ids: Ids, taxa: I
         object_ids: Which; of one that is given twice the last taxon counts.
         taxa: For each; `KEEP` for the present one.
         state: For all; None keeps the present one.
+        cache: Columns in memory, which may know faster where the objects are.
 
     Raises:
         QuadratError: invalid lists or taxa; not_found, forbidden.
     """
     await check_decisions(tx, object_ids, taxa)
-    project_id = await open_objects(tx, caller, object_ids, Permission.CLASSIFY)
+    project_id = await open_objects(tx, caller, object_ids, Permission.CLASSIFY, cache)
     return await decide(tx, caller, await begin_change(tx, project_id), (object_ids, taxa), state)
 
 
@@ -83,7 +91,12 @@ async def decide(
 
 
 async def classify_auto(
-    tx: AsyncConnection, caller: Caller, guesses: tuple[Ids, Ids, Numbers], *, keep_log: bool
+    tx: AsyncConnection,
+    caller: Caller,
+    guesses: tuple[Ids, Ids, Numbers],
+    *,
+    keep_log: bool,
+    cache: ColumnCache | None = None,
 ) -> int:
     """Note what a machine says of objects of one project; how many. People's decisions stay.
 
@@ -92,6 +105,7 @@ async def classify_auto(
         caller: Who brings the guesses.
         guesses: Objects, taxon and score of each; of an object that is given twice the last guess counts.
         keep_log: Whether replaced predictions go to history.
+        cache: Columns in memory, which may know faster where the objects are.
 
     Raises:
         QuadratError: invalid lists, taxa or scores; not_found, forbidden.
@@ -99,7 +113,7 @@ async def classify_auto(
     object_ids, taxa, scores = guesses
     _check_lengths(object_ids, classifications=taxa, scores=scores)
     _check_scores(scores)
-    project_id = await open_objects(tx, caller, object_ids, Permission.CLASSIFY)
+    project_id = await open_objects(tx, caller, object_ids, Permission.CLASSIFY, cache)
     await _check_taxa(tx, np.unique(taxa))
     last = _last_of_each(object_ids)
     change = await begin_change(tx, project_id)
@@ -238,7 +252,13 @@ async def begin_change(tx: AsyncConnection, project_id: ProjectId) -> store.Chan
     return store.Change(project_id, number, now())
 
 
-async def open_objects(tx: AsyncConnection, caller: Caller, object_ids: Ids, permission: Permission) -> ProjectId:
+async def open_objects(
+    tx: AsyncConnection,
+    caller: Caller,
+    object_ids: Ids,
+    permission: Permission,
+    cache: ColumnCache | None = None,
+) -> ProjectId:
     """The one project of objects that all exist, when the caller holds the permission there.
 
     Raises:
@@ -246,6 +266,10 @@ async def open_objects(tx: AsyncConnection, caller: Caller, object_ids: Ids, per
     """
     if not len(object_ids):
         raise _invalid("target_ids", "Name at least one object.")
+    places = None if cache is None else await cache.find_places(tx, np.unique(object_ids))
+    if places is not None:
+        await open_set(tx, caller, places.project_id, permission)
+        return places.project_id
     known = await object_store.projects_of(tx, object_ids)
     await open_sets(tx, caller, list(known), permission)
     if sum(known.values()) < len(np.unique(object_ids)):

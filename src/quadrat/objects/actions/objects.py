@@ -13,6 +13,7 @@ from quadrat.identity.types import Caller, ProjectId
 from quadrat.jobs.actions import enqueue
 from quadrat.objects.actions.access import open_set, open_sets
 from quadrat.objects.actions.classification import begin_change, open_objects
+from quadrat.objects.columns.cache import ColumnCache
 from quadrat.objects.frames.specs import Ids
 from quadrat.objects.rules.corrections import read_corrections
 from quadrat.objects.rules.sun import sun_position
@@ -99,14 +100,14 @@ async def list_history(tx: AsyncConnection, caller: Caller | None, object_id: Ob
 
 
 async def correct_objects(
-    tx: AsyncConnection, caller: Caller, object_ids: Ids, given: Sequence[tuple[str, str]]
+    tx: AsyncConnection, cache: ColumnCache, caller: Caller, object_ids: Ids, given: Sequence[tuple[str, str]]
 ) -> int:
     """Give objects of one project new values; how many there are, 0 when nothing could be corrected.
 
     Raises:
         QuadratError: invalid values or objects of several projects; not_found, forbidden.
     """
-    project_id = await open_objects(tx, caller, object_ids, Permission.UPDATE)
+    project_id = await open_objects(tx, caller, object_ids, Permission.UPDATE, cache)
     change = await begin_change(tx, project_id)
     wanted = read_corrections(given, await free_columns(tx, project_id), change.at)
     chosen = np.unique(object_ids)

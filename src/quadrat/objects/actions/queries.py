@@ -26,6 +26,7 @@ from quadrat.objects.store.projects import free_columns
 from quadrat.objects.types import Permission, State
 
 _DETAILS_AT_A_TIME = 5_000
+_DIRECT_IDS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,13 +190,19 @@ async def count_objects(
         return await cache.compute(work)
 
 
-async def list_parents(tx: AsyncConnection, caller: Caller, object_ids: Ids) -> Parents:
+async def list_parents(tx: AsyncConnection, cache: ColumnCache, caller: Caller, object_ids: Ids) -> Parents:
     """What objects belong to; unknown ones are left out.
 
     Raises:
         QuadratError: forbidden, when some of them are in a project that the caller may not read.
     """
-    found = Parents(*await find_parents(tx, object_ids))
+    chosen = np.unique(object_ids)
+    places = await cache.find_places(tx, chosen)
+    if places is not None:
+        await open_set(tx, caller, places.project_id, Permission.READ)
+        projects = np.full(len(chosen), places.project_id, np.int64)
+        return Parents(chosen, places.acquisition_ids, places.sample_ids, projects)
+    found = Parents(*await find_parents(tx, chosen))
     await open_sets(tx, caller, [ProjectId(int(id_)) for id_ in np.unique(found.project_ids)], Permission.READ)
     return found
 
@@ -263,8 +270,14 @@ def _owner_key(reading: Reading, order: Order, owners: tuple[Ids, Array]) -> Arr
     if column is None or not len(ids):
         return np.zeros(len(reading.view.ids), np.int16)
     values = reading.view.values[column]
-    at = np.minimum(np.searchsorted(ids, values), len(ids) - 1)
-    found = np.where(ids[at] == values, ranks[at], specs.NO_ID)
+    if ids[-1] < _DIRECT_IDS:
+        # The last place stands for "no owner", whose id is -1, and for owners that are gone.
+        direct = np.full(_DIRECT_IDS + 1, specs.NO_ID, np.int32)
+        direct[ids] = ranks
+        found = direct[np.minimum(values, _DIRECT_IDS)]
+    else:
+        at = np.minimum(np.searchsorted(ids, values), len(ids) - 1)
+        found = np.where(ids[at] == values, ranks[at], specs.NO_ID)
     last = int(ranks.max(initial=0)) + 1
     if not order.field.nulls_first:
         found = np.where(found == specs.NO_ID, last, found)

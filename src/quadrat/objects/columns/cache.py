@@ -23,15 +23,19 @@ from quadrat.objects.columns.locks import ReadWriteLock
 from quadrat.objects.frames.frame import Frame, View
 from quadrat.objects.frames.sorting import Permutation
 from quadrat.objects.frames.specs import (
+    ACQUISITION,
     CORE,
     NO_DATE,
     NO_ID,
     NO_LETTER,
     NO_MOMENT,
     NO_TIME,
+    SAMPLE,
     Array,
     Column,
     Form,
+    Ids,
+    Positions,
     Source,
 )
 from quadrat.objects.store import columns as store
@@ -68,6 +72,21 @@ class Needs:
     annotations: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where objects of one project belong.
+
+    Args:
+        project_id: The project.
+        acquisition_ids: Of each object.
+        sample_ids: Of each object.
+    """
+
+    project_id: ProjectId
+    acquisition_ids: Array
+    sample_ids: Array
+
+
 class _Entry:
     """A project's frame with its lock; the frame is None until the first query."""
 
@@ -82,6 +101,10 @@ class Reading:
     def __init__(self, frame: Frame, view: View) -> None:
         self._frame = frame
         self.view = view
+
+    def positions_of(self, object_ids: Ids) -> Positions:
+        """Positions of the objects that are there."""
+        return self._frame.positions_of(object_ids)
 
     def permutation(self, column: Column, key: Array) -> Array:
         """All objects in the order of a column. Call it in the thread that computes."""
@@ -147,6 +170,20 @@ class ColumnCache:
                 await self._complete(tx, project_id, frame, wanted, annotations=annotations)
                 self._touch(project_id, wanted)
                 self._shrink(project_id, wanted)
+
+    async def find_places(self, tx: AsyncConnection, object_ids: Ids) -> Places | None:
+        """Where objects belong, when one of the held projects has them all."""
+        for project_id, entry in list(self._entries.items()):
+            frame = entry.frame
+            if frame is None or not len(object_ids) or len(frame.positions_of(object_ids)) < len(object_ids):
+                continue
+            # Only what is still there once the project's changes have been followed counts.
+            async with self.reading(tx, project_id, Needs()) as reading:
+                view = reading.view
+                at = reading.positions_of(object_ids)
+                if len(at) == len(object_ids):
+                    return Places(project_id, view.values[ACQUISITION][at], view.values[SAMPLE][at])
+        return None
 
     async def compute(self, work: Callable[[], Result]) -> Result:
         """Run what takes longer than a moment beside the event loop."""

@@ -81,9 +81,10 @@ class Frame:
 
     def positions_of(self, object_ids: Ids) -> Positions:
         """Positions of the objects that are held; others are left out."""
-        at = np.searchsorted(self.ids, object_ids)
-        at[at == len(self.ids)] = 0
-        return at[self.ids[at] == object_ids] if len(self.ids) else at[:0]
+        ids = self.ids
+        at = np.searchsorted(ids, object_ids)
+        at[at == len(ids)] = 0
+        return at[ids[at] == object_ids] if len(ids) else at[:0]
 
     def add(self, column: Column, object_ids: Ids, values: Array, *, missing: object) -> None:
         """Hold one more column, given for objects in any number."""

@@ -20,7 +20,8 @@ from quadrat.objects.store.clock import note_change
 from quadrat.objects.types import ChangeKind, State
 
 # `old` has the objects that change, with their present state and the new one (new_taxon, new_state). What follows is
-# the same for all statements: the line of each former state, and the counts by taxon and state.
+# the same for all statements: the line of each former state, and the counts by taxon and state. Rows are found again by
+# their place, which cannot change while we are the only writer.
 _LINES = """
 line AS (
     INSERT INTO objects.history (object_id, change, entered_at, taxon_id, author_id, score, state)
@@ -52,7 +53,8 @@ WITH given AS (
     SELECT id, nullif(taxon, -1) AS taxon FROM unnest(:ids, :taxa) AS g (id, taxon)
 ),
 wanted AS (
-    SELECT o.*, coalesce(given.taxon, o.taxon_id) AS new_taxon, coalesce(:state, o.state)::char(1) AS new_state
+    SELECT o.*, o.ctid AS place, coalesce(given.taxon, o.taxon_id) AS new_taxon,
+           coalesce(:state, o.state)::char(1) AS new_state
     FROM given JOIN objects.object o ON o.id = given.id
     WHERE o.project_id = :project
 ),
@@ -69,7 +71,7 @@ done AS (
         decided_at = CASE WHEN old.new_state <> 'P' THEN :at END,
         predicted_taxon_id = CASE WHEN old.new_state = 'P' THEN old.new_taxon ELSE old.predicted_taxon_id END,
         predicted_at = CASE WHEN old.new_state = 'P' THEN :at ELSE old.predicted_at END
-    FROM old WHERE o.id = old.id
+    FROM old WHERE o.ctid = old.place
 ), {_LINES}, {_COUNTS}
 SELECT coalesce(string_agg(int8send(id), ''::bytea ORDER BY id), ''::bytea) FROM old
 """)  # noqa: S608 - constants of this module
@@ -79,7 +81,7 @@ WITH given AS (
     SELECT * FROM unnest(:ids, :taxa, :scores) AS g (id, taxon, score)
 ),
 wanted AS (
-    SELECT o.*, given.taxon AS guess, given.score,
+    SELECT o.*, o.ctid AS place, given.taxon AS guess, given.score,
            CASE WHEN o.state IN ('V', 'D') THEN o.taxon_id ELSE given.taxon END AS new_taxon,
            CASE WHEN o.state IN ('V', 'D') THEN o.state ELSE 'P' END::char(1) AS new_state
     FROM given JOIN objects.object o ON o.id = given.id
@@ -95,14 +97,14 @@ done AS (
         predicted_taxon_id = old.guess,
         predicted_score = old.score,
         predicted_at = :at
-    FROM old WHERE o.id = old.id
+    FROM old WHERE o.ctid = old.place
 ), {_LINES}, {_COUNTS}
 SELECT coalesce(string_agg(int8send(id), ''::bytea ORDER BY id), ''::bytea) FROM old
 """)  # noqa: S608 - constants of this module
 
 _RESET = text(f"""
 WITH old AS MATERIALIZED (
-    SELECT o.*, true AS logged, o.taxon_id AS new_taxon, 'P'::char(1) AS new_state
+    SELECT o.*, o.ctid AS place, true AS logged, o.taxon_id AS new_taxon, 'P'::char(1) AS new_state
     FROM unnest(:ids) AS g (id) JOIN objects.object o ON o.id = g.id
     WHERE o.project_id = :project AND o.state IN ('V', 'D')
 ),
@@ -110,7 +112,7 @@ done AS (
     UPDATE objects.object o SET
         state = 'P', author_id = NULL, decided_at = NULL,
         predicted_taxon_id = old.taxon_id, predicted_score = 1, predicted_at = :at
-    FROM old WHERE o.id = old.id
+    FROM old WHERE o.ctid = old.place
 ), {_LINES}, {_COUNTS}
 SELECT coalesce(string_agg(int8send(id), ''::bytea ORDER BY id), ''::bytea) FROM old
 """)  # noqa: S608 - constants of this module
@@ -118,7 +120,8 @@ SELECT coalesce(string_agg(int8send(id), ''::bytea ORDER BY id), ''::bytea) FROM
 # The newest line that counts, for each object that is concerned.
 _CHOSEN = """
 chosen AS MATERIALIZED (
-    SELECT o.*, h.change AS line, h.entered_at, h.taxon_id AS h_taxon, h.state AS h_state, h.author_id AS h_author,
+    SELECT o.*, o.ctid AS place, h.change AS line,
+           h.entered_at, h.taxon_id AS h_taxon, h.state AS h_state, h.author_id AS h_author,
            h.score AS h_score
     FROM unnest(:ids) AS g (id)
     JOIN objects.object o ON o.id = g.id
@@ -151,7 +154,7 @@ done AS (
         predicted_taxon_id = CASE WHEN old.new_state = 'P' THEN old.h_taxon ELSE old.predicted_taxon_id END,
         predicted_score = CASE WHEN old.new_state = 'P' THEN old.h_score ELSE old.predicted_score END,
         predicted_at = CASE WHEN old.new_state = 'P' THEN old.entered_at ELSE old.predicted_at END
-    FROM old WHERE o.id = old.id AND NOT (old.state = 'U' AND old.new_state = 'U')
+    FROM old WHERE o.ctid = old.place AND NOT (old.state = 'U' AND old.new_state = 'U')
 ),
 used AS (
     DELETE FROM objects.history h USING old

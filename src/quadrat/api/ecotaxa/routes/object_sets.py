@@ -106,24 +106,25 @@ async def get_object_set_summary(
 
 
 @router.post("/object_set/parents", operation_id="query_object_set_parents", response_model=ObjectSetQueryRsp)
-async def query_object_set_parents(tx: Tx, caller: SignedIn, body: list[Id]) -> Response:
+async def query_object_set_parents(tx: Tx, columns: Columns, caller: SignedIn, body: list[Id]) -> Response:
     """What objects belong to."""
-    return Response(convert.parents(await queries.list_parents(tx, caller, convert.ids(body))), media_type=_JSON)
+    found = await queries.list_parents(tx, columns, caller, convert.ids(body))
+    return Response(convert.parents(found), media_type=_JSON)
 
 
 @router.post("/object_set/classify", operation_id="classify_object_set")
-async def classify_object_set(tx: Tx, caller: SignedIn, body: ClassifyReq) -> int:
+async def classify_object_set(tx: Tx, columns: Columns, caller: SignedIn, body: ClassifyReq) -> int:
     """Decide on objects; answers how many changed."""
     state = convert.qualification(body.wanted_qualification)
     target, taxa = convert.ids(body.target_ids), convert.ids(body.classifications)
-    return await classification.classify(tx, caller, target, taxa, state)
+    return await classification.classify(tx, caller, target, taxa, state, columns)
 
 
 @router.post("/object_set/classify_auto", operation_id="classify_auto_object_set")
-async def classify_auto_object_set(tx: Tx, caller: SignedIn, body: ClassifyAutoReq) -> int:
+async def classify_auto_object_set(tx: Tx, columns: Columns, caller: SignedIn, body: ClassifyAutoReq) -> int:
     """Note what a machine says of objects; decisions of people stay. Answers how many objects there are."""
     guesses = convert.ids(body.target_ids), convert.ids(body.classifications), np.array(body.scores, np.float64)
-    return await classification.classify_auto(tx, caller, guesses, keep_log=body.keep_log)
+    return await classification.classify_auto(tx, caller, guesses, keep_log=body.keep_log, cache=columns)
 
 
 @router.post("/object_set/classify_auto_multiple", operation_id="classify_auto_multiple_object_set")
@@ -166,7 +167,11 @@ async def reset_object_set_to_predicted(
     await classification.reset_to_predicted(tx, columns, caller, project_id, body.model_dump())
 
 
-@router.post("/object_set/{project_id}/revert_to_history", operation_id="revert_object_set_to_history")
+@router.post(
+    "/object_set/{project_id}/revert_to_history",
+    operation_id="revert_object_set_to_history",
+    response_model=ObjectSetRevertToHistoryRsp,
+)
 async def revert_object_set_to_history(
     tx: Tx,
     columns: Columns,
@@ -174,18 +179,17 @@ async def revert_object_set_to_history(
     project_id: Project,
     body: ProjectFilters,
     how: Annotated[tuple[UserId | None, bool], Depends(_how)],
-) -> ObjectSetRevertToHistoryRsp:
+) -> Response:
     """Take objects under filters back to their last former state, or only say what that would do."""
-    return convert.reverted(
-        await classification.revert_to_history(tx, columns, caller, project_id, body.model_dump(), how)
-    )
+    done = await classification.revert_to_history(tx, columns, caller, project_id, body.model_dump(), how)
+    return Response(await asyncio.to_thread(convert.reverted, done), media_type=_JSON)
 
 
 @router.post("/object_set/update", operation_id="update_object_set")
-async def update_object_set(tx: Tx, caller: SignedIn, body: BulkUpdateReq) -> int:
+async def update_object_set(tx: Tx, columns: Columns, caller: SignedIn, body: BulkUpdateReq) -> int:
     """Give objects new values; answers how many there are."""
     updates = [(update.ucol, update.uval) for update in body.updates]
-    return await objects.correct_objects(tx, caller, convert.ids(body.target_ids), updates)
+    return await objects.correct_objects(tx, columns, caller, convert.ids(body.target_ids), updates)
 
 
 @router.delete("/object_set/", operation_id="erase_object_set")
