@@ -19,6 +19,11 @@ from quadrat.objects.columns.cache import ColumnCache
 from quadrat.objects.types import State
 
 
+def say(word: str) -> None:
+    sys.stdout.write(f"{word}\n")
+    sys.stdout.flush()
+
+
 async def main(url: str, token: str, project: str, work: str, *taxa: str) -> None:
     db = Database(url, pool_size=2)
     cache = ColumnCache(db, Path(tempfile.gettempdir()) / "never", 10**7)
@@ -28,8 +33,7 @@ async def main(url: str, token: str, project: str, work: str, *taxa: str) -> Non
         ids = np.array(sorted(row[0] for row in rows))
         last = await tx.execute(text("SELECT last FROM objects.clock WHERE project_id = :p"), {"p": int(project)})
         number = last.scalar_one()
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
+    say("ready")
     while work == "classify" or len(ids):
         async with db.begin() as tx:
             if work == "erase":
@@ -39,6 +43,7 @@ async def main(url: str, token: str, project: str, work: str, *taxa: str) -> Non
                 number += 1
                 chosen = np.full(len(ids), int(taxa[number % 2]))
                 await classify(tx, caller, ids, chosen, State.VALIDATED, cache)
+        say("changed")
 
 
 asyncio.run(main(*sys.argv[1:]))
