@@ -1,6 +1,7 @@
 """The main job, as a lab would script it: images in, a model deployed, answers out.
 
-Speaks to the server only through the unchanged clients `lightly==1.2.46` and `ubiops==2.1.0`.
+Speaks to the server through the unchanged clients `lightly==1.2.46` and `ubiops==2.1.0`, and to the object-set API, whose
+client is in no package index, over plain HTTP.
 """
 
 import argparse
@@ -28,6 +29,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from sklearn.datasets import load_digits
+
+from object_set import ObjectSet
 
 PACKAGE = Path(__file__).parent / "digit_classifier"
 PROJECT, MODEL, VERSION, DATASET = "digits", "digit-classifier", "v1", "handwritten-digits"
@@ -252,7 +255,9 @@ def tell(results: list[tuple[str, int, int]], seconds: dict[str, float], url: st
     console.print(f"Accuracy [bold]{accuracy:.3f}[/bold]: {right} of {len(results)} images right.")
     console.print("Most frequent mistakes: " + ", ".join(f"{what} ({n})" for what, n in mistakes.most_common(3)))
     console.print(f"Every answer: {file}")
-    console.print(f"The APIs that were used: {url}/v1/docs (samples), {url}/v2.1/docs (serving); make demo KEEP=1")
+    console.print(
+        f"The APIs that were used: {url}/v1/docs (samples), {url}/v2.1/docs (serving), {url}/api/docs (objects); make demo KEEP=1"
+    )
     return accuracy
 
 
@@ -292,6 +297,7 @@ def main() -> None:
     options = parser.parse_args()
     token = os.environ["QUADRAT_DEMO_TOKEN"]
     samples, serving = Samples(options.url, token), Serving(options.url, token)
+    objects = ObjectSet(options.url, token, web)
     seconds: dict[str, float] = {}
     columns = (TextColumn("{task.description:<30}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress, ThreadPoolExecutor(THREADS) as threads:
@@ -307,6 +313,10 @@ def main() -> None:
                 raise RuntimeError("An image came back changed")
         stored = [(name, png, label) for (name, _png, label), png in zip(images, kept, strict=True)]
         half = len(stored) // 2
+        with timed(seconds, f"an object set of them, {half} validated"):
+            task = progress.add_task("Importing them as objects", total=len(stored))
+            objects.load_checked(stored, half)
+            progress.update(task, completed=len(stored))
         with timed(seconds, f"a classifier deployed that trains on {half} of them"):
             task = progress.add_task("Building and loading the model", total=1)
             deploy(serving, options.results.with_name("digit_classifier.zip"), stored[:half])

@@ -1,0 +1,88 @@
+"""The taxonomy on a real database."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from quadrat.errors import QuadratError
+from quadrat.objects.actions import sets, taxa
+from quadrat.objects.actions.taxa_import import import_taxa
+from quadrat.objects.types import TaxonKind
+from support.people import make_caller, unique
+
+pytestmark = pytest.mark.anyio
+
+
+async def number_of(tx: AsyncConnection, display_name: str) -> int:
+    query = text("SELECT id FROM objects.taxon WHERE display_name = :name")
+    return (await tx.execute(query, {"name": display_name})).scalar_one()
+
+
+async def test_shipped_tree_has_the_classes_of_plankton_and_the_digits(tx: AsyncConnection):
+    views = await taxa.get_taxa(tx, [await number_of(tx, name) for name in ("Copepoda", "egg<Pisces", "7")])
+    assert [view.lineage for view in views] == [
+        ["Copepoda", "Crustacea", "Arthropoda", "Metazoa", "Eukaryota", "living"],
+        ["egg", "Pisces", "Chordata", "Metazoa", "Eukaryota", "living"],
+        ["7", "digit"],
+    ]
+    assert {view.taxon.name for view in await taxa.list_roots(tx)} >= {"living", "not-living", "digit"}
+
+
+async def test_search_finds_by_beginning_with_stars_and_the_preset_first(tx: AsyncConnection):
+    caller = await make_caller(tx)
+    project = await sets.create_set(tx, caller, unique("t"), instrument=None, is_visible=False)
+    temora = await number_of(tx, "Temoridae")
+    await tx.execute(
+        text("UPDATE objects.project SET preset_taxa = ARRAY[CAST(:t AS bigint)] WHERE project_id = :p"),
+        {"t": temora, "p": project},
+    )
+    assert [taxon.name for taxon, _ in await taxa.search(tx, None, "COPEPO", None)] == ["Copepoda"]
+    assert "Calanoida" in [taxon.name for taxon, _ in await taxa.search(tx, None, "cal*da", None)]
+    found = await taxa.search(tx, caller, "*ridae", project)
+    assert (found[0][0].id, found[0][1]) == (temora, True)
+    assert not any(is_preset for _, is_preset in found[1:])
+    assert await taxa.search(tx, caller, "co", None) == []
+    with pytest.raises(QuadratError):
+        await taxa.search(tx, None, "cop", project)
+
+
+async def test_taxon_is_made_by_a_manager_with_a_unique_display_name(tx: AsyncConnection):
+    manager, nobody = await make_caller(tx), await make_caller(tx)
+    await sets.create_set(tx, manager, unique("t"), instrument=None, is_visible=False)
+    copepoda = await number_of(tx, "Copepoda")
+    new = taxa.NewTaxon("bubble", copepoda, TaxonKind.MORPHO, manager.email)
+    with pytest.raises(QuadratError, match="can't"):
+        await taxa.add_taxon(tx, nobody, new)
+    made = await taxa.add_taxon(tx, manager, new)
+    [view] = await taxa.get_taxa(tx, [made])
+    assert (view.taxon.display_name, view.lineage[:2]) == ("bubble<Copepoda", ["bubble", "Copepoda"])
+    with pytest.raises(QuadratError, match="already"):
+        await taxa.add_taxon(tx, manager, new)
+
+
+async def test_file_is_taken_in_once_and_its_newer_edition_adds_to_it(tx: AsyncConnection, tmp_path: Path):
+    path = tmp_path / "taxa.tsv"
+    head = "taxonID\tparentNameUsageID\tscientificName\ttaxonomicStatus\tacceptedNameUsageID\n"
+    mark = unique("x")
+    rows = [f"{mark}1\t\tAnimalia {mark}\taccepted\t\n", f"{mark}2\t{mark}1\tCopepoda\taccepted\t\n"]
+    path.write_text(head + "".join(rows))
+    done = await import_taxa(tx, path)
+    assert (done.n_made, done.n_known) == (2, 0)
+    assert await number_of(tx, f"Copepoda<Animalia {mark}")
+    path.write_text(head + "".join(rows) + f"{mark}3\t{mark}2\tOld {mark}\tunaccepted\t{mark}2\n")
+    done = await import_taxa(tx, path)
+    assert (done.n_made, done.n_known) == (1, 2)
+    [old] = await taxa.get_taxa(tx, [await number_of(tx, f"Old {mark}")])
+    assert old.taxon.renamed_to_id == await number_of(tx, f"Copepoda<Animalia {mark}")
+    assert old.lineage == [f"Old {mark}", "Copepoda", f"Animalia {mark}"]
+
+
+async def test_numbers_of_a_file_are_kept_where_they_are_free(tx: AsyncConnection, tmp_path: Path):
+    path = tmp_path / "taxa.tsv"
+    path.write_text("id\tparent_id\tname\ttaxotype\n1\t\tnew root\tP\n45072\t1\tSomething\tP\n")
+    done = await import_taxa(tx, path, under=await number_of(tx, "living"))
+    assert (done.n_made, done.n_renumbered) == (2, 1)
+    [kept] = await taxa.get_taxa(tx, [45072])
+    assert kept.lineage == ["Something", "new root", "living"]
