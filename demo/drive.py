@@ -1,7 +1,7 @@
 """The main job, as a lab would script it: images in, a model deployed, answers out.
 
-Speaks to the server through the unchanged clients `lightly==1.2.46` and `ubiops==2.1.0`, and to the object-set API, whose
-client is in no package index, over plain HTTP.
+Speaks to the server through the unchanged clients `lightly==1.2.46` and `ubiops==2.1.0`, and over plain HTTP to the
+object-set API, whose client is in no package index.
 """
 
 import argparse
@@ -255,9 +255,9 @@ def tell(results: list[tuple[str, int, int]], seconds: dict[str, float], url: st
     console.print(f"Accuracy [bold]{accuracy:.3f}[/bold]: {right} of {len(results)} images right.")
     console.print("Most frequent mistakes: " + ", ".join(f"{what} ({n})" for what, n in mistakes.most_common(3)))
     console.print(f"Every answer: {file}")
-    console.print(
-        f"The APIs that were used: {url}/v1/docs (samples), {url}/v2.1/docs (serving), {url}/api/docs (objects); make demo KEEP=1"
-    )
+    doors = {"v1": "samples", "api": "objects", "v2.1": "serving"}
+    used = ", ".join(f"{url}/{door}/docs ({what})" for door, what in doors.items())
+    console.print(f"The APIs that were used: {used}; make demo KEEP=1")
     return accuracy
 
 
