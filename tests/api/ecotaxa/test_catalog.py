@@ -35,18 +35,18 @@ async def test_file_is_sent_listed_and_removed_by_its_owner_alone(house: House, 
     mine, theirs = client_of(house, owner), client_of(house, other)
     content = b"x" * 900_000
     sent = await mine.post(
-        "/my_files/", files={"file": ("a.tsv", content)}, data={"tag": "cruise", "path": "/home/me/dir/a.tsv"}
+        "/my_files/", files={"file": ("a.tsv", content)}, data={"tag": "cruise", "path": "/cruise-1/me/dir/a.tsv"}
     )
-    assert sent.json() == "my_files/cruise/home/me/dir/a.tsv"
+    assert sent.json() == "my_files/cruise/cruise-1/me/dir/a.tsv"
     single = (await mine.post("/user_files/", files={"file": ("b.zip", b"PK")})).json()
     assert single.startswith("my_files/")
-    listed = (await mine.get("/my_files/cruise/home/me/dir")).json()
-    assert listed["path"] == "my_files/cruise/home/me/dir"
+    listed = (await mine.get("/my_files/cruise/cruise-1/me/dir")).json()
+    assert listed["path"] == "my_files/cruise/cruise-1/me/dir"
     assert [(entry["name"], entry["type"], entry["size"]) for entry in listed["entries"]] == [("a.tsv", "F", 900_000)]
     assert [entry["type"] for entry in (await mine.get("/my_files/cruise")).json()["entries"]] == ["D"]
     assert (await theirs.get("/my_files/cruise")).status_code == 404
     assert (await theirs.delete("/user_files/cruise")).status_code == 404
-    assert (await mine.delete("/user_files/cruise/home")).json() == 1
+    assert (await mine.delete("/user_files/cruise/cruise-1")).json() == 1
     assert (await mine.get("/my_files/cruise")).status_code == 404
 
 
@@ -63,7 +63,7 @@ async def test_file_sent_again_replaces_the_one_before(house: House, blobs: Blob
     [
         ("../a.zip", {}, "file"),
         ("a.zip", {"path": "../../a.zip"}, "path"),
-        ("a.zip", {"path": "/home/b.zip"}, "path"),
+        ("a.zip", {"path": "/elsewhere/b.zip"}, "path"),
         ("a.zip", {"tag": "../x"}, "tag"),
         ("a.zip", {"path": "x" * 9000 + "/a.zip"}, "file"),
     ],

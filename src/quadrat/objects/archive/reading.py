@@ -11,6 +11,8 @@ from quadrat.objects.archive.folder import FolderArchive
 from quadrat.objects.archive.types import Archive, ArchiveLimits, Coding, Place, refuse
 
 _BLOCK_BYTES = 256 * 1024
+_USUAL_NAMES = 256
+_DAMAGED = "the file in the archive is damaged"
 _LOCAL = struct.Struct("<4s5H3L2H")
 
 
@@ -37,7 +39,45 @@ def read_member(place: Place) -> bytes:
     Raises:
         DamagedMemberError: They are not what the archive says.
     """
-    return b"".join(read_blocks(place))
+    if place.coding == Coding.FILE or place.stored_bytes > _BLOCK_BYTES or place.size_bytes > _BLOCK_BYTES:
+        return b"".join(read_blocks(place))
+    try:
+        content = _unpacked_at_once(place)
+    except (OSError, zlib.error, struct.error) as error:
+        raise DamagedMemberError(str(error)) from error
+    if len(content) != place.size_bytes or zlib.crc32(content) != place.crc:
+        raise DamagedMemberError(_DAMAGED)
+    return content
+
+
+def _unpacked_at_once(place: Place) -> bytes:
+    """With one look into the archive where its header is of the usual size."""
+    descriptor = _opened(place.path)
+    raw = os.pread(descriptor, _LOCAL.size + _USUAL_NAMES + place.stored_bytes, place.offset)
+    header = _LOCAL.unpack_from(raw)
+    if header[0] != b"PK\x03\x04":
+        raise DamagedMemberError(_DAMAGED)
+    start = _LOCAL.size + header[9] + header[10]
+    packed = raw[start : start + place.stored_bytes]
+    if len(packed) < place.stored_bytes:
+        packed = os.pread(descriptor, place.stored_bytes, place.offset + start)
+    if place.coding == Coding.STORED:
+        return packed
+    # One byte more than there may be shows that there is more.
+    return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, place.size_bytes + 1)
+
+
+_held: dict[str, int] = {}
+
+
+def _opened(path: str) -> int:
+    """A descriptor of the archive that members are read from one after another; that of another one is closed."""
+    if path not in _held:
+        for descriptor in _held.values():
+            os.close(descriptor)
+        _held.clear()
+        _held[path] = os.open(path, os.O_RDONLY)
+    return _held[path]
 
 
 def read_blocks(place: Place) -> Iterator[bytes]:
@@ -60,7 +100,7 @@ def read_blocks(place: Place) -> Iterator[bytes]:
     except (OSError, zlib.error, struct.error) as error:
         raise DamagedMemberError(str(error)) from error
     if left != 0 or crc != place.crc:
-        raise DamagedMemberError("the file in the archive is damaged")
+        raise DamagedMemberError(_DAMAGED)
 
 
 def _read_file(place: Place) -> Iterator[bytes]:
@@ -81,7 +121,7 @@ def _unpacked(place: Place) -> Iterator[bytes]:
 def _unpacked_from(descriptor: int, place: Place) -> Iterator[bytes]:
     header = _LOCAL.unpack(os.pread(descriptor, _LOCAL.size, place.offset))
     if header[0] != b"PK\x03\x04":
-        raise DamagedMemberError("the file in the archive is damaged")
+        raise DamagedMemberError(_DAMAGED)
     at = place.offset + _LOCAL.size + header[9] + header[10]
     end = at + place.stored_bytes
     inflate = zlib.decompressobj(-zlib.MAX_WBITS) if place.coding == Coding.DEFLATED else None

@@ -37,10 +37,11 @@ class CopyLines:
     counts: Counter[tuple[int, str]] = field(default_factory=Counter)
     n_objects: int = 0
 
-    def clear(self) -> None:
-        """Forget the lines; counts and numbers go on."""
-        for lines in (self.objects, self.facts, self.features, self.images):
-            lines.clear()
+    def take(self) -> tuple[list[str], list[str], list[str], list[str]]:
+        """The lines so far, of objects, facts, features and images; counts and numbers go on."""
+        taken = (self.objects, self.facts, self.features, self.images)
+        self.objects, self.facts, self.features, self.images = [], [], [], []
+        return taken
 
     def add_object(self, row: NewObject) -> None:
         """A new object."""

@@ -69,14 +69,23 @@ class Loading:
         lines = CopyLines(self._place.project_id, samples, acquisitions, first)
         grown: set[int] = set()
         done = 0
-        for block in rows.blocks():
-            await asyncio.to_thread(self._format, lines, block, grown)
-            done += len(block)
-            if len(lines.objects) + len(lines.images) >= _BLOCK_ROWS:
-                await self._copy(tx, lines)
-                share = done / max(1, rows.n_objects + rows.n_images)
-                await self._workshop.progress(_CHECKED_PERCENT + (99 - _CHECKED_PERCENT) * share, f"Wrote {done} rows")
-        await self._copy(tx, lines)
+        copying: asyncio.Task[None] | None = None
+        try:
+            for block in rows.blocks():
+                # While PostgreSQL takes in the lines before.
+                await asyncio.to_thread(self._format, lines, block, grown)
+                done += len(block)
+                if len(lines.objects) + len(lines.images) >= _BLOCK_ROWS:
+                    if copying is not None:
+                        await copying
+                    copying = asyncio.create_task(_copy(tx, lines.take()))
+                    share = done / max(1, rows.n_objects + rows.n_images)
+                    percent = _CHECKED_PERCENT + (99 - _CHECKED_PERCENT) * share
+                    await self._workshop.progress(percent, f"Wrote {done} rows")
+        finally:
+            if copying is not None:
+                await copying
+        await _copy(tx, lines.take())
         await store.add_counts(tx, self._place.project_id, lines.counts)
         await store.place_samples(tx, self._place.project_id, [samples[name] for name in self._scanned.parents.samples])
         await self._note(tx, number, range(first, first + rows.n_objects), grown)
@@ -97,13 +106,6 @@ class Loading:
                 lines.add_image(row, self._gallery.image_id(index), self._gallery.seen(index))
                 if row.object_id is not None:
                     grown.add(row.object_id)
-
-    async def _copy(self, tx: AsyncConnection, lines: CopyLines) -> None:
-        await store.copy_lines(tx, store.COPY_OBJECTS, lines.objects)
-        await store.copy_lines(tx, store.COPY_FACTS, lines.facts)
-        await store.copy_lines(tx, store.COPY_FEATURES, lines.features)
-        await store.copy_lines(tx, store.COPY_IMAGES, lines.images)
-        lines.clear()
 
     async def _add_parents(self, tx: AsyncConnection) -> tuple[dict[str, int], dict[str, int]]:
         """Numbers of all samples and acquisitions by name, new ones among them."""
@@ -131,3 +133,11 @@ class Loading:
             if updates:
                 await write_updates(tx, place.project_id, number, updates, place.importer_id)
                 number = await clock.tick(tx, place.project_id)
+
+
+async def _copy(tx: AsyncConnection, lines: tuple[list[str], list[str], list[str], list[str]]) -> None:
+    objects, facts, features, images = lines
+    await store.copy_lines(tx, store.COPY_OBJECTS, objects)
+    await store.copy_lines(tx, store.COPY_FACTS, facts)
+    await store.copy_lines(tx, store.COPY_FEATURES, features)
+    await store.copy_lines(tx, store.COPY_IMAGES, images)
