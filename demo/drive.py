@@ -296,8 +296,7 @@ def main() -> None:
     parser.add_argument("--results", type=Path, required=True)
     options = parser.parse_args()
     token = os.environ["QUADRAT_DEMO_TOKEN"]
-    samples, serving = Samples(options.url, token), Serving(options.url, token)
-    objects = ObjectSet(options.url, token, web)
+    samples, serving, objects = (made(options.url, token) for made in (Samples, Serving, ObjectSet))
     seconds: dict[str, float] = {}
     columns = (TextColumn("{task.description:<30}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress, ThreadPoolExecutor(THREADS) as threads:
@@ -314,9 +313,7 @@ def main() -> None:
         stored = [(name, png, label) for (name, _png, label), png in zip(images, kept, strict=True)]
         half = len(stored) // 2
         with timed(seconds, f"an object set of them, {half} validated"):
-            task = progress.add_task("Importing them as objects", total=len(stored))
-            objects.load_checked(stored, half)
-            progress.update(task, completed=len(stored))
+            objects.load_checked(stored, half, progress)
         with timed(seconds, f"a classifier deployed that trains on {half} of them"):
             task = progress.add_task("Building and loading the model", total=1)
             deploy(serving, options.results.with_name("digit_classifier.zip"), stored[:half])

@@ -8,6 +8,7 @@ from typing import Any
 
 import urllib3
 from PIL import Image
+from rich.progress import Progress
 
 TIMEOUT_S = 90
 POLL_S = 0.1
@@ -57,9 +58,9 @@ def write_archive(images: list[Digit], validated: int) -> bytes:
 class ObjectSet:
     """A project as an object set, over HTTP as any script would speak to it."""
 
-    def __init__(self, url: str, token: str, web: urllib3.PoolManager) -> None:
+    def __init__(self, url: str, token: str) -> None:
         self.address = f"{url}/api"
-        self.web = web
+        self.web = urllib3.PoolManager()
         self.headers = {"Authorization": f"Bearer {token}"}
         self.project_id = 0
 
@@ -96,9 +97,11 @@ class ObjectSet:
                 raise RuntimeError(f"The import is still at {job['progress_msg']} after {TIMEOUT_S} s")
             time.sleep(POLL_S)
 
-    def load_checked(self, images: list[Digit], validated: int) -> None:
+    def load_checked(self, images: list[Digit], validated: int, progress: Progress) -> None:
         """Images with their measures, the first ones validated; and a look whether all are there."""
+        task = progress.add_task("Importing them as objects", total=len(images))
         self.load(write_archive(images, validated))
+        progress.update(task, completed=len(images))
         if self.counts() != (len(images), validated):
             raise RuntimeError(f"The object set has {self.counts()} objects and validated ones")
 
