@@ -35,6 +35,7 @@ from quadrat.objects.columns.cache import ColumnCache
 from quadrat.objects.store.clock import CHANNEL
 from quadrat.runner.local import LocalRunner
 from quadrat.samples.guard import SampleBlobGuard
+from quadrat.samples.intake import Intake
 from quadrat.samples.reader import ImageReader
 from quadrat.samples.thumbnails import Thumbnails
 from quadrat.serving.engine import ServingEngine
@@ -161,6 +162,7 @@ async def _open(
         columns=columns,
         blob_guard=SampleBlobGuard(db, blobs, references),
         references=references,
+        intake=Intake(db, authenticator, settings.max_samples_per_dataset),
         thumbnails=Thumbnails(db, ImageReader(db, blobs, references, decoders)),
     )
 

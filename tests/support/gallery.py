@@ -20,6 +20,7 @@ from quadrat.jobs.registry import Registry
 from quadrat.jobs.tasks import HANDLERS as JOB_HANDLERS
 from quadrat.jobs.worker import Worker, WorkerTiming
 from quadrat.samples.guard import SampleBlobGuard
+from quadrat.samples.intake import Intake
 from quadrat.samples.reader import ImageReader
 from quadrat.samples.tasks import HANDLERS
 from quadrat.samples.thumbnails import Thumbnails
@@ -125,6 +126,7 @@ async def open_gallery(house: House, folder: Path, blobs: BlobStore | None = Non
     house.state |= {
         "blobs": blobs,
         "references": references,
+        "intake": Intake(house.db, house.authenticator, 1000),
         "thumbnails": Thumbnails(house.db, images),
         "blob_guard": SampleBlobGuard(house.db, blobs, references),
     }

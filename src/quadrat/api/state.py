@@ -13,6 +13,7 @@ from quadrat.gaze.pictures.pool import Pictures
 from quadrat.identity.authenticator import Authenticator
 from quadrat.jobs.waiting import JobWaiter
 from quadrat.objects.columns.cache import ColumnCache
+from quadrat.samples.intake import Intake
 from quadrat.samples.thumbnails import Thumbnails
 from quadrat.serving.engine import ServingEngine
 from quadrat.serving.flow.engine import PipelineEngine
@@ -86,3 +87,4 @@ class HouseState(TypedDict):
     columns: ColumnCache
     references: References
     thumbnails: Thumbnails
+    intake: Intake

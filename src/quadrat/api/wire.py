@@ -1,6 +1,6 @@
 """What the four APIs share below their own wire formats: state, transaction, request id, errors, bulk answers."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Annotated, Any, Protocol
 
 import msgspec
@@ -195,6 +195,20 @@ def stream_rows(rows: AsyncIterator[Any]) -> StreamingResponse:
         if pending:
             yield (b"" if first else b",") + b",".join(pending)
         yield b"]"
+
+    return StreamingResponse(body(), media_type="application/json")
+
+
+def stream_blocks(blocks: AsyncIterator[Sequence[Any]]) -> StreamingResponse:
+    """As `stream_rows`, of rows that come in blocks: one encoding for each block."""
+
+    async def body() -> AsyncIterator[bytes]:
+        before = b"["
+        async for block in blocks:
+            if block:
+                yield before + _encoder.encode(block)[1:-1]
+                before = b","
+        yield b"[]" if before == b"[" else b"]"
 
     return StreamingResponse(body(), media_type="application/json")
 

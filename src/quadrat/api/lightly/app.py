@@ -4,11 +4,12 @@ from fastapi import FastAPI
 
 from quadrat.api.docs import install_docs
 from quadrat.api.lightly.errors import render
-from quadrat.api.lightly.routes import datasets, embeddings, exports, samples, settings, tags, versions
+from quadrat.api.lightly.routes import creation, datasets, embeddings, exports, samples, settings, tags, versions
 from quadrat.api.wire import install_errors
 
 PREFIX = "/v1"
 _ROUTERS = (
+    creation.router,
     samples.router,
     datasets.router,
     tags.router,

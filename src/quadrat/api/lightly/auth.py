@@ -30,7 +30,12 @@ async def _identify_by(request: Request, *parameters: str) -> Caller:
     return await authenticator.caller(secret.strip())
 
 
-async def _identify(request: Request) -> Caller:
+async def identify(request: Request) -> Caller:
+    """The caller of any operation.
+
+    Raises:
+        QuadratError: unauthenticated.
+    """
     return await _identify_by(request, "token")
 
 
@@ -43,7 +48,7 @@ async def _identify_link(request: Request) -> Caller:
         return await open_link(tx, secret, DatasetId(request.path_params["datasetId"]))
 
 
-_signed_in = Guard(_identify)
+_signed_in = Guard(identify)
 _link = Guard(_identify_link)
 
 

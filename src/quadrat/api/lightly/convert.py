@@ -1,5 +1,6 @@
 """Between domain values and the words of the samples API."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -45,6 +46,10 @@ PART = {
     wire.SamplePartialMode.FULL: Part.FULL,
 }
 MAPPED_PART = {wire.MappingField.ID: Part.IDS, wire.MappingField.FILE_NAME: Part.FILE_NAMES}
+MAPPED: dict[wire.MappingField, Callable[[SampleName], str | None]] = {
+    wire.MappingField.ID: lambda found: found.id,
+    wire.MappingField.FILE_NAME: lambda found: found.file_name,
+}
 ORDER = {wire.SampleSortBy.ID: SampleOrder.ID, wire.SampleSortBy.INDEX: SampleOrder.INDEX}
 RENDITION = {wire.Rendition.FULL: Rendition.FULL, wire.Rendition.THUMBNAIL: Rendition.THUMBNAIL}
 
@@ -76,7 +81,7 @@ def dataset_data(found: Dataset) -> dataset_wire.DatasetData:
     )
 
 
-def new_sample(body: wire.SampleCreateRequest) -> NewSample:
+def new_sample(body: wire.SampleCreate) -> NewSample:
     """What is said of a sample, cleaned.
 
     Raises:
@@ -109,10 +114,13 @@ def sample_change(body: wire.SampleUpdateRequest) -> SampleChange:
     )
 
 
-def sample_data(found: ImageSample | SampleName) -> dict[str, Any]:
+def sample_name(found: SampleName) -> wire.SampleName:
+    """A sample with its id alone, or with its file name."""
+    return wire.SampleName(found.id) if found.file_name is None else wire.SampleName(found.id, found.file_name)
+
+
+def sample_data(found: ImageSample) -> dict[str, Any]:
     """A sample with exactly the keys that clients know; what was never set is left out."""
-    if isinstance(found, SampleName):
-        return {"id": found.id} if found.file_name is None else {"id": found.id, "fileName": found.file_name}
     documents = found.documents
     data: dict[str, Any] = {
         "id": found.id,

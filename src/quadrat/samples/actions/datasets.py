@@ -34,6 +34,11 @@ def _name_taken(name: str) -> QuadratError:
     )
 
 
+def unknown_dataset(dataset_id: DatasetId) -> QuadratError:
+    """The one answer for a dataset that is not there, or that the caller may not know of."""
+    return refusal(ErrorKind.NOT_FOUND, "DATASET_UNKNOWN", f"Dataset {dataset_id} does not exist.")
+
+
 async def create_dataset(tx: AsyncConnection, caller: Caller, new: NewDataset) -> DatasetId:
     """Make a dataset in the caller's personal project.
 
@@ -59,7 +64,7 @@ async def open_dataset(tx: AsyncConnection, caller: Caller, dataset_id: DatasetI
     """
     found = await datasets.find_dataset(tx, caller, dataset_id)
     if found is None:
-        raise refusal(ErrorKind.NOT_FOUND, "DATASET_UNKNOWN", f"Dataset {dataset_id} does not exist.")
+        raise unknown_dataset(dataset_id)
     require(caller, await access_to(tx, caller, found.project_id), permission)
     return found
 

@@ -1,6 +1,7 @@
 """What can be done with image samples."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -9,7 +10,7 @@ from quadrat.base.ids import new_object_id
 from quadrat.db.engine import Database
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.identity.types import Caller
-from quadrat.samples.actions.datasets import open_dataset
+from quadrat.samples.actions.datasets import open_dataset, unknown_dataset
 from quadrat.samples.rules import samples as rules
 from quadrat.samples.rules.common import refusal, this_moment
 from quadrat.samples.store import samples as store
@@ -25,42 +26,49 @@ from quadrat.samples.types import (
 )
 
 
-async def create_sample(
-    tx: AsyncConnection, caller: Caller, dataset_id: DatasetId, new: NewSample, *, max_samples: int
-) -> SampleId:
-    """Add a sample at the next free index; the same creation again gives the same sample.
+async def create_samples(
+    tx: AsyncConnection, dataset_id: DatasetId, wanted: Sequence[NewSample], *, max_samples: int
+) -> list[SampleId | QuadratError]:
+    """Add samples at the next free indexes; the same creation again gives the same sample.
 
     Args:
         tx: The transaction.
-        caller: Who asks.
-        dataset_id: Where.
-        new: What is said of it.
+        dataset_id: Where; whoever asks may create samples there, as `Intake` has made sure.
+        wanted: What is said of each.
         max_samples: Most samples of one dataset.
 
+    Returns:
+        For each its id, or why it was refused: already_exists for another sample of that name; limit_reached.
+
     Raises:
-        QuadratError: not_found, forbidden; already_exists for another sample of that name; limit_reached.
+        QuadratError: not_found.
     """
-    await open_dataset(tx, caller, dataset_id, "samples.create")
-    index = await lock_dataset(tx, dataset_id)
-    if index is None:
-        raise refusal(ErrorKind.NOT_FOUND, "DATASET_UNKNOWN", f"Dataset {dataset_id} does not exist.")
-    existing = await store.find_by_name(tx, dataset_id, new.file_name)
-    if existing is not None:
-        sample_id, digest = existing
-        if digest == new.digest:
-            return sample_id
-        raise refusal(
-            ErrorKind.ALREADY_EXISTS,
-            "CREATION_FAILED",
-            f"The dataset has another sample called {new.file_name} already.",
-            "file_name",
-        )
-    if index >= max_samples:
-        raise refusal(
-            ErrorKind.LIMIT_REACHED, "DATASET_AT_MAX_CAPACITY", f"A dataset holds at most {max_samples} samples."
-        )
+    start = await lock_dataset(tx, dataset_id)
+    if start is None:
+        raise unknown_dataset(dataset_id)
+    known = await store.find_by_names(tx, dataset_id, [new.file_name for new in wanted])
     at = this_moment()
-    made = ImageSample(
+    made: list[tuple[ImageSample, NewSample]] = []
+    outcomes: list[SampleId | QuadratError] = []
+    for new in wanted:
+        existing = known.get(new.file_name)
+        if existing is not None:
+            outcomes.append(existing[0] if existing[1] == new.digest else _name_taken(new.file_name))
+        elif start + len(made) >= max_samples:
+            message = f"A dataset holds at most {max_samples} samples."
+            outcomes.append(refusal(ErrorKind.LIMIT_REACHED, "DATASET_AT_MAX_CAPACITY", message))
+        else:
+            sample = _new_sample(dataset_id, start + len(made), new, at)
+            made.append((sample, new))
+            known[new.file_name] = (sample.id, new.digest)
+            outcomes.append(sample.id)
+    if made:
+        await store.insert_samples(tx, dataset_id, made)
+    return outcomes
+
+
+def _new_sample(dataset_id: DatasetId, index: int, new: NewSample, at: datetime) -> ImageSample:
+    return ImageSample(
         id=SampleId(new_object_id()),
         dataset_id=dataset_id,
         index=index,
@@ -71,8 +79,11 @@ async def create_sample(
         last_modified_at=at,
         documents=new.documents,
     )
-    await store.insert_sample(tx, made, new)
-    return made.id
+
+
+def _name_taken(file_name: str | None) -> QuadratError:
+    message = f"The dataset has another sample called {file_name} already."
+    return refusal(ErrorKind.ALREADY_EXISTS, "CREATION_FAILED", message, "file_name")
 
 
 async def get_sample(
@@ -113,12 +124,7 @@ async def update_sample(
         async with tx.begin_nested():
             found = await store.update_sample(tx, dataset_id, sample_id, change, this_moment())
     except IntegrityError:
-        raise refusal(
-            ErrorKind.ALREADY_EXISTS,
-            "CREATION_FAILED",
-            f"The dataset has another sample called {change.file_name} already.",
-            "file_name",
-        ) from None
+        raise _name_taken(change.file_name) from None
     if not found:
         raise _unknown_sample(sample_id)
 
@@ -133,8 +139,15 @@ async def allow_list(tx: AsyncConnection, caller: Caller, wanted: SampleList) ->
     return wanted
 
 
-async def stream_samples(db: Database, allowed: SampleList) -> AsyncIterator[ImageSample | SampleName]:
+async def stream_samples(db: Database, allowed: SampleList) -> AsyncIterator[ImageSample]:
     """The samples of a list that `allow_list` has allowed, all from one moment, in a transaction of their own."""
     async with db.snapshot() as conn:
         async for found in store.iterate_samples(conn, allowed):
             yield found
+
+
+async def stream_names(db: Database, allowed: SampleList) -> AsyncIterator[Sequence[SampleName]]:
+    """Ids and file names alone of such a list, in blocks."""
+    async with db.snapshot() as conn:
+        async for block in store.iterate_names(conn, allowed):
+            yield block

@@ -4,10 +4,11 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, Text, cast, literal, null, select, update
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy import LargeBinary, Select, Text, any_, cast, literal, select, text, update
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from quadrat.identity.types import ProjectId
 from quadrat.samples.rules.samples import name_digest
 from quadrat.samples.store.datasets import later
 from quadrat.samples.tables import dataset, document, fact, sample
@@ -29,51 +30,79 @@ from quadrat.samples.types import (
 _ROWS_AT_A_TIME = 2000
 
 
-async def find_by_name(tx: AsyncConnection, dataset_id: DatasetId, file_name: str) -> tuple[SampleId, bytes] | None:
-    """Id and request digest of the sample of exactly this name."""
-    query = select(sample.c.id, sample.c.request_digest).where(
-        sample.c.dataset_id == dataset_id, sample.c.file_name_digest == name_digest(file_name)
+async def find_by_names(
+    tx: AsyncConnection, dataset_id: DatasetId, file_names: Sequence[str]
+) -> dict[str, tuple[SampleId, bytes]]:
+    """Id and request digest of the samples of exactly these names."""
+    query = select(sample.c.file_name, sample.c.id, sample.c.request_digest).where(
+        sample.c.dataset_id == dataset_id,
+        sample.c.file_name_digest == any_(literal([name_digest(name) for name in file_names], ARRAY(LargeBinary))),
     )
-    row = (await tx.execute(query)).one_or_none()
-    return None if row is None else (SampleId(row[0]), row[1])
+    return {row[0]: (SampleId(row[1]), row[2]) for row in await tx.execute(query)}
 
 
-async def insert_sample(tx: AsyncConnection, made: ImageSample, new: NewSample) -> None:
-    """A new sample at the next index of its locked dataset."""
+async def insert_samples(
+    tx: AsyncConnection, dataset_id: DatasetId, made: Sequence[tuple[ImageSample, NewSample]]
+) -> None:
+    """New samples at the next indexes of their locked dataset, all in one statement."""
+    documents = [new.documents for _, new in made]
+    last = made[-1][0]
     await tx.execute(
-        insert(sample).values(
-            id=made.id,
-            dataset_id=made.dataset_id,
-            index=made.index,
-            kind=made.kind,
-            file_name=new.file_name,
-            file_name_digest=name_digest(new.file_name),
-            thumb_name=new.thumb_name,
-            request_digest=new.digest,
-            created_at=made.created_at,
-            last_modified_at=made.last_modified_at,
-        )
-    )
-    documents = new.documents
-    if documents != Documents():
-        values = {
-            "exif": _json(documents.exif),
-            "metadata_": _json(documents.metadata),
-            "custom_metadata": _json(documents.custom_metadata),
-            "video_frame": _json(documents.video_frame),
-            "crop": _json(documents.crop),
-        }
-        await tx.execute(insert(document).values(sample_id=made.id, **values))
-    await tx.execute(
-        update(dataset)
-        .where(dataset.c.id == made.dataset_id)
-        .values(n_samples=made.index + 1, last_modified_at=later(dataset, made.created_at))
+        _INSERT,
+        {
+            "dataset": dataset_id,
+            "at": last.created_at,
+            "total": last.index + 1,
+            "ids": [one.id for one, _ in made],
+            "indexes": [one.index for one, _ in made],
+            "kinds": [one.kind.value for one, _ in made],
+            "names": [new.file_name for _, new in made],
+            "name_digests": [name_digest(new.file_name) for _, new in made],
+            "thumbs": [new.thumb_name for _, new in made],
+            "digests": [new.digest for _, new in made],
+            "exif": [document.exif for document in documents],
+            "metadata": [document.metadata for document in documents],
+            "custom": [document.custom_metadata for document in documents],
+            "frame": [document.video_frame for document in documents],
+            "crop": [document.crop for document in documents],
+        },
     )
 
 
-def _json(text: JsonText | None) -> Any:
-    # Python's None would become the JSON value null, which is something that a client has said.
-    return null() if text is None else cast(literal(text, Text), JSONB)
+_INSERT = text(
+    """
+    WITH rows AS (
+        SELECT * FROM unnest(
+            CAST(:ids AS text[]), CAST(:indexes AS integer[]), CAST(:kinds AS text[]), CAST(:names AS text[]),
+            CAST(:name_digests AS bytea[]), CAST(:thumbs AS text[]), CAST(:digests AS bytea[]), CAST(:exif AS text[]),
+            CAST(:metadata AS text[]), CAST(:custom AS text[]), CAST(:frame AS text[]), CAST(:crop AS text[])
+        ) AS row (id, index, kind, name, name_digest, thumb, digest, exif, metadata, custom, frame, crop)
+    ), samples_made AS (
+        INSERT INTO samples.sample (id, dataset_id, index, kind, file_name, file_name_digest, thumb_name,
+            request_digest, created_at, last_modified_at)
+        SELECT id, :dataset, index, kind, name, name_digest, thumb, digest, :at, :at FROM rows
+    ), documents_made AS (
+        INSERT INTO samples.document (sample_id, exif, metadata, custom_metadata, video_frame, crop)
+        SELECT id, CAST(exif AS jsonb), CAST(metadata AS jsonb), CAST(custom AS jsonb), CAST(frame AS jsonb),
+            CAST(crop AS jsonb)
+        FROM rows WHERE coalesce(exif, metadata, custom, frame, crop) IS NOT NULL
+    )
+    UPDATE samples.dataset
+    SET n_samples = :total, last_modified_at = greatest(:at, last_modified_at + interval '1 millisecond')
+    WHERE id = :dataset
+    """
+)
+
+
+def _json(text: JsonText) -> Any:
+    return cast(literal(text, Text), JSONB)
+
+
+async def find_project(tx: AsyncConnection, dataset_id: DatasetId) -> ProjectId | None:
+    """The project of a dataset, whoever asks."""
+    query = select(dataset.c.project_id).where(dataset.c.id == dataset_id)
+    found = (await tx.execute(query)).scalar_one_or_none()
+    return None if found is None else ProjectId(found)
 
 
 async def find_sample(tx: AsyncConnection, dataset_id: DatasetId, id_: SampleId) -> ImageSample | None:
@@ -116,28 +145,44 @@ async def update_sample(
     return True
 
 
-async def iterate_samples(conn: AsyncConnection, wanted: SampleList) -> AsyncIterator[ImageSample | SampleName]:
+async def iterate_samples(conn: AsyncConnection, wanted: SampleList) -> AsyncIterator[ImageSample]:
     """Samples read through a cursor of the server, so that a million of them take no more memory than a page."""
-    if wanted.part is Part.FULL:
-        query: Select[*tuple[Any, ...]] = select_full()
-    elif wanted.part is Part.FILE_NAMES:
-        query = select(sample.c.id, sample.c.file_name)
-    else:
-        query = select(sample.c.id)
-    query = query.where(sample.c.dataset_id == wanted.dataset_id)
-    if wanted.file_name is not None:
-        query = query.where(sample.c.file_name_digest == name_digest(wanted.file_name))
-    query = query.order_by(sample.c.id if wanted.order is SampleOrder.ID else sample.c.index)
-    query = query.limit(wanted.limit).offset(wanted.offset).execution_options(yield_per=_ROWS_AT_A_TIME)
+    query = _listed(select_full(), wanted).execution_options(yield_per=_ROWS_AT_A_TIME)
     rows = await conn.stream(query)
     try:
         async for row in rows:
-            if wanted.part is Part.FULL:
-                yield to_sample(row)
-            else:
-                yield SampleName(SampleId(row[0]), row[1] if wanted.part is Part.FILE_NAMES else None)
+            yield to_sample(row)
     finally:
         await rows.close()
+
+
+async def iterate_names(conn: AsyncConnection, wanted: SampleList) -> AsyncIterator[Sequence[SampleName]]:
+    """Ids and file names, in blocks; an index alone is read where only ids are wanted."""
+    if wanted.file_name is not None or wanted.order is not SampleOrder.INDEX:
+        query = _listed(select(sample.c.id, sample.c.file_name), wanted)
+        yield [SampleName(SampleId(row[0]), row[1]) for row in await conn.execute(query)]
+        return
+    with_names = wanted.part is Part.FILE_NAMES
+    columns = (sample.c.id, sample.c.file_name) if with_names else (sample.c.id,)
+    total = (await conn.execute(select(dataset.c.n_samples).where(dataset.c.id == wanted.dataset_id))).scalar_one()
+    stop = total if wanted.limit is None else min(total, wanted.offset + wanted.limit)
+    for start in range(wanted.offset, stop, _ROWS_AT_A_TIME):
+        block = sample.c.index.between(start, min(start + _ROWS_AT_A_TIME, stop) - 1)
+        query = select(*columns).where(sample.c.dataset_id == wanted.dataset_id, block).order_by(sample.c.index)
+        rows = (await conn.execute(query)).all()
+        yield [SampleName(row[0], row[1]) for row in rows] if with_names else [SampleName(row[0]) for row in rows]
+
+
+def _listed(query: Select[*tuple[Any, ...]], wanted: SampleList) -> Select[*tuple[Any, ...]]:
+    query = query.where(sample.c.dataset_id == wanted.dataset_id)
+    if wanted.order is SampleOrder.INDEX and wanted.file_name is None:
+        # Indexes are dense and none is ever taken away: a page is a range of them, found at once wherever it begins.
+        query = query.where(sample.c.index >= wanted.offset).order_by(sample.c.index)
+        return query.limit(wanted.limit)
+    if wanted.file_name is not None:
+        query = query.where(sample.c.file_name_digest == name_digest(wanted.file_name))
+    query = query.order_by(sample.c.id if wanted.order is SampleOrder.ID else sample.c.index)
+    return query.limit(wanted.limit).offset(wanted.offset)
 
 
 def select_full() -> Select[*tuple[Any, ...]]:

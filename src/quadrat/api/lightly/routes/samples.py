@@ -1,6 +1,6 @@
 """Image samples of a dataset, and the signed addresses of their bytes."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -11,11 +11,9 @@ from starlette.responses import RedirectResponse, Response
 from quadrat.api.guard import new_router
 from quadrat.api.lightly import convert
 from quadrat.api.lightly.auth import LinkHolder, SignedIn
-from quadrat.api.lightly.schemas.datasets import CreateEntityResponse
 from quadrat.api.lightly.schemas.samples import (
     MappingField,
     Rendition,
-    SampleCreateRequest,
     SamplePartialMode,
     SampleSortBy,
     SampleUpdateRequest,
@@ -23,12 +21,12 @@ from quadrat.api.lightly.schemas.samples import (
 )
 from quadrat.api.lightly.schemas.scalars import ObjectId, PageOffset, PageSize, QueryBoolean, absent_if_none
 from quadrat.api.state import Limits
-from quadrat.api.wire import Tx, base_url, json_response, stream_rows
+from quadrat.api.wire import Tx, base_url, json_response, stream_blocks, stream_rows
 from quadrat.db.engine import Database
 from quadrat.samples import types as domain
 from quadrat.samples.actions import images
 from quadrat.samples.actions import samples as actions
-from quadrat.samples.types import DatasetId, SampleId, SampleList
+from quadrat.samples.types import DatasetId, Part, SampleId, SampleList, SampleName
 
 router = new_router("Samples")
 _SAMPLES = "/datasets/{datasetId}/samples"
@@ -75,22 +73,6 @@ async def _rows(db: Database, allowed: SampleList) -> AsyncIterator[dict[str, An
         yield convert.sample_data(found)
 
 
-@router.post(_SAMPLES, operation_id="create_sample_by_dataset_id", status_code=201)
-async def create_sample_by_dataset_id(
-    request: Request,
-    tx: Tx,
-    caller: SignedIn,
-    datasetId: ObjectId,  # noqa: N803
-    body: SampleCreateRequest,
-) -> CreateEntityResponse:
-    """Add a sample; the same creation again gives the same id."""
-    limits: Limits = request.state.limits
-    sample_id = await actions.create_sample(
-        tx, caller, DatasetId(datasetId), convert.new_sample(body), max_samples=limits.max_samples_per_dataset
-    )
-    return CreateEntityResponse(id=sample_id)
-
-
 @router.get(_SAMPLES, operation_id="get_samples_by_dataset_id", response_class=Response)
 async def get_samples_by_dataset_id(
     request: Request, tx: Tx, caller: SignedIn, listed: Listed, sort_by: SortBy = None
@@ -107,7 +89,10 @@ async def get_samples_partial_by_dataset_id(
 ) -> Response:
     """Ids, ids with file names, or everything; sent as a stream."""
     wanted = replace(listed, part=convert.PART[mode or SamplePartialMode.FULL])
-    return stream_rows(_rows(request.state.db, await actions.allow_list(tx, caller, wanted)))
+    allowed = await actions.allow_list(tx, caller, wanted)
+    if wanted.part is Part.FULL:
+        return stream_rows(_rows(request.state.db, allowed))
+    return stream_blocks(_name_blocks(request.state.db, allowed, convert.sample_name))
 
 
 @router.get(_SAMPLE, operation_id="get_sample_by_id", response_class=Response)
@@ -197,12 +182,14 @@ async def get_sample_mappings_by_dataset_id(
     """The id or the file name of every sample; the position in the list is the sample's index."""
     wanted = replace(listed, part=convert.MAPPED_PART[field])
     allowed = await actions.allow_list(tx, caller, wanted)
-    return stream_rows(_mapped(request.state.db, allowed, field))
+    return stream_blocks(_name_blocks(request.state.db, allowed, convert.MAPPED[field]))
 
 
-async def _mapped(db: Database, allowed: SampleList, field: MappingField) -> AsyncIterator[str | None]:
-    async for found in actions.stream_samples(db, allowed):
-        yield found.id if field is MappingField.ID else found.file_name
+async def _name_blocks(
+    db: Database, allowed: SampleList, make: Callable[[SampleName], Any]
+) -> AsyncIterator[list[Any]]:
+    async for block in actions.stream_names(db, allowed):
+        yield [make(found) for found in block]
 
 
 def _rendition(type_: Rendition | None) -> domain.Rendition:

@@ -3,6 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, Any
 
+import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
 FreeJson = dict[str, Any]
@@ -54,12 +55,16 @@ class _SampleRequest(BaseModel):
     custom_meta_data: Annotated[FreeJson | None, Field(alias="customMetaData")] = None
 
 
-class SampleCreateRequest(_SampleRequest):
+class SampleCreate(msgspec.Struct, rename="camel", frozen=True):
     """A sample to be made; other keys are ignored."""
 
-    file_name: Annotated[str, Field(alias="fileName")]
-    video_frame_data: Annotated[FreeJson | None, Field(alias="videoFrameData")] = None
-    crop_data: Annotated[FreeJson | None, Field(alias="cropData")] = None
+    file_name: str
+    thumb_name: str | None = None
+    exif: FreeJson | None = None
+    meta_data: FreeJson | None = None
+    custom_meta_data: FreeJson | None = None
+    video_frame_data: FreeJson | None = None
+    crop_data: FreeJson | None = None
 
 
 class SampleUpdateRequest(_SampleRequest):
@@ -89,6 +94,13 @@ class VideoFrameData(BaseModel):
     source_video: Annotated[str | None, Field(alias="sourceVideo")] = None
     source_video_frame_index: Annotated[float | None, Field(alias="sourceVideoFrameIndex")] = None
     source_video_frame_timestamp: Annotated[float | None, Field(alias="sourceVideoFrameTimestamp")] = None
+
+
+class SampleName(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A sample in the lists of ids or file names; a million of them are one answer."""
+
+    id: str
+    file_name: str | None = msgspec.field(default=None, name="fileName")
 
 
 class SampleWriteUrls(BaseModel):
