@@ -38,6 +38,7 @@ UNKNOWN = "5f" * 12
 class WorkerResources:
     blobs: BlobStore
     images: ImageReader
+    references: References
 
 
 @dataclass
@@ -148,7 +149,7 @@ async def run_worker(gallery: Gallery) -> AsyncIterator[None]:
     worker = Worker(
         gallery.house.db,
         Registry([*JOB_HANDLERS, *HANDLERS]),
-        WorkerResources(gallery.blobs, gallery.images),
+        WorkerResources(gallery.blobs, gallery.images, References()),
         concurrency=2,
         timing=_TIMING,
     )

@@ -1,5 +1,6 @@
 """What the parent application opens once and every request finds in ``request.state``."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -52,6 +53,7 @@ class Limits:
         write_url_life: How long a signed write URL lives.
         session_life: How long a token given for a password lives.
         sign_in_attempts: Failures within 15 minutes before further ones are refused.
+        import_roots: Folders and buckets whose images may be imported without a copy.
         max_archive_bytes: Largest archive of objects.
         common_dir: Folder that every user may import from.
     """
@@ -64,6 +66,7 @@ class Limits:
     sign_in_attempts: int
     max_archive_bytes: int = 50 * 1024**3
     common_dir: Path | None = None
+    import_roots: Sequence[str] = ()
 
 
 class HouseState(TypedDict):

@@ -13,6 +13,7 @@ from quadrat.cli.audit import audit
 from quadrat.cli.doctor import doctor
 from quadrat.cli.house import HouseError, database_url, embedded, hold_data_dir
 from quadrat.cli.objects import objects
+from quadrat.cli.samples import samples
 from quadrat.cli.secrets import secrets
 from quadrat.cli.taxa import taxa
 from quadrat.cli.tokens import token
@@ -111,6 +112,7 @@ def version() -> None:
 
 main.add_command(user)
 main.add_command(token)
+main.add_command(samples)
 main.add_command(doctor)
 main.add_command(objects)
 main.add_command(taxa)

@@ -32,6 +32,7 @@ from quadrat.serving.targets.places import Places
 from quadrat.serving.tasks import HANDLERS as SERVING_HANDLERS
 from quadrat.settings import Settings
 from quadrat.storage.blobs import BlobStore
+from quadrat.storage.references import References
 
 _log = structlog.get_logger(__name__)
 _RESTART_S = 1.0
@@ -116,6 +117,7 @@ class WorkerResources:
         instance_start_timeout_s: Longest time for a model to load.
         sealer: Opens secrets at rest.
         images: Looks into the images of samples.
+        references: Reads images that lie outside of the store.
         common_dir: Folder that every user may import from.
         import_processes: Picture processes of one import.
         places: Where connectors write to.
@@ -128,6 +130,7 @@ class WorkerResources:
     instance_start_timeout_s: float
     sealer: Sealer
     images: ImageReader
+    references: References
     common_dir: Path | None
     import_processes: int
     places: Places
@@ -165,6 +168,7 @@ async def _work(settings: Settings, url: str, *, stop_with_parent: bool) -> None
     db = Database(url, pool_size=settings.worker_concurrency * 2 + 2)
     runner = open_runner(settings)
     blobs = open_blobs(settings, secret_key(settings))
+    references = open_references(settings)
     decoders = open_decoders(settings, processes=max(1, (os.cpu_count() or 1) // max(1, settings.workers)))
     places = open_places(settings)
     await places.proxy.start()
@@ -175,7 +179,8 @@ async def _work(settings: Settings, url: str, *, stop_with_parent: bool) -> None
         sealer=open_sealer(settings),
         mailer=_mailer(settings),
         own_url=_own_url(settings),
-        images=ImageReader(db, blobs, open_references(settings), decoders),
+        images=ImageReader(db, blobs, references, decoders),
+        references=references,
         common_dir=settings.common_dir,
         import_processes=import_processes(settings),
         places=places,

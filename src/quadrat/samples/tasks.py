@@ -17,6 +17,7 @@ from quadrat.jobs.types import Queueing
 from quadrat.samples.actions.datasets import DELETE_BLOBS
 from quadrat.samples.actions.embeddings import PROJECT_EMBEDDING, READ_EMBEDDING
 from quadrat.samples.actions.images import READ_IMAGES, read_images_later
+from quadrat.samples.actions.imports import IMPORT, Imported, add_block, blocks
 from quadrat.samples.actions.settings import FOLLOW_UPLOAD
 from quadrat.samples.embedding_tasks import project_embedding, read_embedding
 from quadrat.samples.reader import ImageReader
@@ -25,6 +26,7 @@ from quadrat.samples.store import images as store
 from quadrat.samples.types import DatasetId, Rendition, SampleId, StoredImage
 from quadrat.serving.actions.housekeeping import purge_tomorrow
 from quadrat.storage.blobs import BlobStore
+from quadrat.storage.references import References
 from quadrat.storage.sniff import SNIFFED_BYTES, UNKNOWN, image_type
 from quadrat.storage.types import BlobFacts, ByteRange
 
@@ -48,6 +50,11 @@ class SampleResources(Protocol):
     @property
     def images(self) -> ImageReader:
         """Looks into images."""
+        ...
+
+    @property
+    def references(self) -> References:
+        """Reads images that lie outside of the store."""
         ...
 
 
@@ -174,6 +181,25 @@ async def follow_upload(context: JobContext[SampleResources], params: Mapping[st
     }
 
 
+async def import_images(context: JobContext[SampleResources], params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Make samples of the images of a folder or bucket, which stay where they are. Safe to repeat."""
+    dataset_id = DatasetId(params["dataset_id"])
+    done = Imported()
+    found = blocks(context.resources.references.walk(params["source"]), done)
+    # Looking through folders and buckets blocks, so it goes through a thread.
+    while block := await asyncio.to_thread(next, found, None):
+        async with context.db.begin() as tx:
+            await add_block(tx, dataset_id, block, params["max_samples"], done)
+        await context.progress(0, f"{done.new} new, {done.known} known, {done.n_skipped} skipped")
+    return {
+        "new": done.new,
+        "known": done.known,
+        "changed": done.changed,
+        "n_skipped": done.n_skipped,
+        "skipped": done.skipped,
+    }
+
+
 async def _enqueue_later(
     tx: Any, context: JobContext[SampleResources], params: Mapping[str, Any], later: timedelta
 ) -> None:
@@ -192,6 +218,7 @@ HANDLERS = (
     Handler(DELETE_BLOBS, delete_blobs),
     Handler(READ_IMAGES, read_images),
     Handler(FOLLOW_UPLOAD, follow_upload),
+    Handler(IMPORT, import_images),
     Handler(READ_EMBEDDING, read_embedding),
     Handler(PROJECT_EMBEDDING, project_embedding),
 )

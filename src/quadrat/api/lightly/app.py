@@ -4,7 +4,17 @@ from fastapi import FastAPI
 
 from quadrat.api.docs import install_docs
 from quadrat.api.lightly.errors import render
-from quadrat.api.lightly.routes import creation, datasets, embeddings, exports, samples, settings, tags, versions
+from quadrat.api.lightly.routes import (
+    creation,
+    datasets,
+    embeddings,
+    exports,
+    imports,
+    samples,
+    settings,
+    tags,
+    versions,
+)
 from quadrat.api.wire import install_errors
 
 PREFIX = "/v1"
@@ -16,6 +26,7 @@ _ROUTERS = (
     exports.router,
     embeddings.router,
     settings.router,
+    imports.router,
     versions.router,
 )
 

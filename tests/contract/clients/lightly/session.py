@@ -34,6 +34,10 @@ def connect() -> types.SimpleNamespace:
         samples=client.SamplesApi(shared),
         tags=client.TagsApi(shared),
         mappings=client.MappingsApi(shared),
+        embeddings=client.EmbeddingsApi(shared),
+        embeddings2d=client.Embeddings2dApi(shared),
+        datasources=client.DatasourcesApi(shared),
+        configurations=client.MetaDataConfigurationsApi(shared),
         quota=client.QuotaApi(shared),
         versions=client.VersioningApi(shared),
     )
