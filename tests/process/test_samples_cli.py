@@ -8,7 +8,8 @@ import pytest
 from support.gallery import picture
 from support.server import launch, quadrat, wait_for
 
-pytestmark = pytest.mark.timeout(300)
+# Each command starts a process that loads the whole program.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def test_folder_is_imported_and_exported(tmp_path: Path):

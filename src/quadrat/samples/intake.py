@@ -43,6 +43,8 @@ class Intake:
         # A dataset never moves; when it is gone, writing into it finds out.
         self._projects: dict[DatasetId, ProjectId] = {}
         self._max_samples = max_samples
+        # One look-up for all who arrive together, not one each.
+        self._checking = asyncio.Lock()
         self._waiting: dict[DatasetId, list[_Waiting]] = defaultdict(list)
         self._busy: dict[DatasetId, asyncio.Task[None]] = {}
 
@@ -52,7 +54,8 @@ class Intake:
         Raises:
             QuadratError: not_found, forbidden; already_exists for another sample of that name; limit_reached.
         """
-        await self._check(caller, dataset_id)
+        async with self._checking:
+            await self._check(caller, dataset_id)
         answer: asyncio.Future[SampleId] = asyncio.get_running_loop().create_future()
         self._waiting[dataset_id].append(_Waiting(new, answer))
         if dataset_id not in self._busy:

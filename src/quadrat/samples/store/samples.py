@@ -1,6 +1,6 @@
 """All SQL of image samples and what is known of their bytes."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -158,19 +158,21 @@ async def iterate_samples(conn: AsyncConnection, wanted: SampleList) -> AsyncIte
 
 async def iterate_names(conn: AsyncConnection, wanted: SampleList) -> AsyncIterator[Sequence[SampleName]]:
     """Ids and file names, in blocks; an index alone is read where only ids are wanted."""
-    if wanted.file_name is not None or wanted.order is not SampleOrder.INDEX:
-        query = _listed(select(sample.c.id, sample.c.file_name), wanted)
-        yield [SampleName(SampleId(row[0]), row[1]) for row in await conn.execute(query)]
-        return
     with_names = wanted.part is Part.FILE_NAMES
     columns = (sample.c.id, sample.c.file_name) if with_names else (sample.c.id,)
+    if wanted.file_name is not None or wanted.order is not SampleOrder.INDEX:
+        yield _to_names(await conn.execute(_listed(select(*columns), wanted)))
+        return
     total = (await conn.execute(select(dataset.c.n_samples).where(dataset.c.id == wanted.dataset_id))).scalar_one()
     stop = total if wanted.limit is None else min(total, wanted.offset + wanted.limit)
     for start in range(wanted.offset, stop, _ROWS_AT_A_TIME):
         block = sample.c.index.between(start, min(start + _ROWS_AT_A_TIME, stop) - 1)
         query = select(*columns).where(sample.c.dataset_id == wanted.dataset_id, block).order_by(sample.c.index)
-        rows = (await conn.execute(query)).all()
-        yield [SampleName(row[0], row[1]) for row in rows] if with_names else [SampleName(row[0]) for row in rows]
+        yield _to_names(await conn.execute(query))
+
+
+def _to_names(rows: Iterable[Sequence[Any]]) -> list[SampleName]:
+    return [SampleName(*row) for row in rows]
 
 
 def _listed(query: Select[*tuple[Any, ...]], wanted: SampleList) -> Select[*tuple[Any, ...]]:
