@@ -52,7 +52,7 @@ def test_settings_come_back(sets: Any):
 def test_exports_list_the_samples_of_a_tag(sets: Any):
     names = [sets["names"][0], sets["names"][2]]
     assert sets["filenames"].splitlines() == names
-    assert [task["data"]["lightly_file_name"] for task in sets["tasks"]] == names
-    assert [row["external_id"] for row in sets["data_rows"]] == names
+    assert [task["data"]["lightlyFileName"] for task in sets["tasks"]] == names
+    assert [row["externalId"] for row in sets["data_rows"]] == names
     for row in sets["data_rows"]:
-        assert "publicToken=public-" in row["image_url"]
+        assert "publicToken=public-" in row["imageUrl"]
