@@ -1,5 +1,6 @@
 """Importing images by reference: samples whose bytes stay where they are."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from quadrat.jobs.actions import enqueue, get_job
 from quadrat.jobs.types import Job, JobId, Queueing
 from quadrat.samples.actions.datasets import open_dataset, unknown_dataset
 from quadrat.samples.actions.images import read_images_later
-from quadrat.samples.rules.common import this_moment
+from quadrat.samples.rules.common import refusal, this_moment
 from quadrat.samples.rules.samples import check_file_name, new_sample
 from quadrat.samples.store import imports as store
 from quadrat.samples.store.datasets import lock_dataset
@@ -26,6 +27,7 @@ from quadrat.storage.sniff import UNKNOWN
 IMPORT = "samples.import"
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp", ".gif", ".avif"})
 BLOCK = 1000
+_NUMBER = re.compile("[0-9]{1,18}")
 
 
 @dataclass
@@ -175,14 +177,20 @@ async def import_later(
     )
 
 
-async def get_import(tx: AsyncConnection, caller: Caller, dataset_id: DatasetId, job_id: JobId) -> Job:
+async def get_import(tx: AsyncConnection, caller: Caller, dataset_id: DatasetId, import_id: str) -> Job:
     """How an import of one's own goes.
 
     Raises:
         QuadratError: not_found, forbidden.
     """
     await open_dataset(tx, caller, dataset_id, "samples.read")
-    found = await get_job(tx, caller, job_id)
+    if _NUMBER.fullmatch(import_id) is None:
+        raise _unknown_import(import_id)
+    found = await get_job(tx, caller, JobId(int(import_id)))
     if found.kind != IMPORT or found.params.get("dataset_id") != dataset_id:
-        raise QuadratError(ErrorKind.NOT_FOUND, f"Import {job_id} does not exist.", detail={"code": "JOB_UNKNOWN"})
+        raise _unknown_import(import_id)
     return found
+
+
+def _unknown_import(import_id: str) -> QuadratError:
+    return refusal(ErrorKind.NOT_FOUND, "JOB_UNKNOWN", f"Import {import_id} does not exist.")

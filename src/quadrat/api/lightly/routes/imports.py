@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import Path, Request
+from fastapi import Request
 from pydantic import BaseModel, Field
 
 from quadrat.api.guard import new_router
@@ -11,7 +11,6 @@ from quadrat.api.lightly.routes.tags import InDataset
 from quadrat.api.lightly.schemas.datasets import CreateEntityResponse
 from quadrat.api.state import Limits
 from quadrat.api.wire import Tx
-from quadrat.jobs.types import JobId
 from quadrat.samples.actions import imports as actions
 
 router = new_router("Imports")
@@ -50,10 +49,10 @@ async def get_import_by_id(
     tx: Tx,
     caller: SignedIn,
     dataset_id: InDataset,
-    importId: Annotated[str, Path(pattern=r"^[0-9]{1,18}$")],  # noqa: N803 - as the others are spelled
+    importId: str,  # noqa: N803 - as the others are spelled
 ) -> ImportData:
     """How an import goes."""
-    job = await actions.get_import(tx, caller, dataset_id, JobId(int(importId)))
+    job = await actions.get_import(tx, caller, dataset_id, importId)
     return ImportData(
         id=str(job.id),
         state=job.state.value,
