@@ -153,4 +153,4 @@ def test_object_page_shows_everything_and_classifies(page: Page, tmp_path) -> No
     assert_accessible(page)
     page.get_by_role("button", name="✓ Validate").click()
     expect(page.get_by_text("✓ validated")).to_be_visible()
-    expect(page.get_by_text("○ predicted", exact=False)).to_be_visible()
+    expect(page.get_by_role("listitem").filter(has_text="○ predicted")).to_be_visible()
