@@ -1,6 +1,7 @@
 """`make demo`: start a server on a temporary data directory, run the main job through the real clients, stop.
 
-The job itself stands in `drive.py`; it runs in an environment of its own with the two unchanged client programs.
+The job itself stands in `drive.py`; it runs in an environment of its own with the two unchanged client programs. A
+second act, `look.py`, measures where somebody looked.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import urllib.request
 from pathlib import Path
 
 import psycopg
@@ -24,6 +26,7 @@ from quadrat.db.embedded import EmbeddedPostgres
 HERE = Path(__file__).parent
 DRIVER_PYTHON = HERE.parent / ".venvs" / "demo" / "bin" / "python"
 STOP_TIMEOUT_S = 60
+ACTS = (("drive.py", "--results", HERE / "results.csv"), ("look.py", "--heatmap", HERE / "heatmap.png"))
 
 
 def start_server(data_dir: Path, token: str) -> tuple[subprocess.Popen[str], str]:
@@ -75,6 +78,26 @@ def count_rows(target: dict[str, str]) -> int:
     return int(found[0])
 
 
+def run_act(act: str, *options: str | Path, address: str, token: str, target: dict[str, str]) -> int:
+    """One part of the demo as a program of its own; its exit code."""
+    environment = {
+        **os.environ,
+        "QUADRAT_DEMO_TOKEN": token,
+        "QUADRAT_DEMO_TARGET": json.dumps(target),
+        "LIGHTLY_DID_VERSION_CHECK": "True",
+    }
+    command = [DRIVER_PYTHON, HERE / act, "--url", address, *options]
+    return subprocess.run(command, env=environment, check=False).returncode
+
+
+def page_of(address: str, token: str) -> str:
+    """Where the demo's objects are ready to be sorted; sign in with the token."""
+    request = urllib.request.Request(f"{address}/ui/api/projects", headers={"Authorization": f"Bearer {token}"})
+    with urllib.request.urlopen(request) as answer:
+        projects = {project["name"]: project["id"] for project in json.load(answer)}
+    return f"{address}/ui/#/p/{projects['digits']}/sort"
+
+
 def stop_server(process: subprocess.Popen[str]) -> None:
     """As Ctrl-C does."""
     process.send_signal(signal.SIGINT)
@@ -93,28 +116,21 @@ def main() -> None:
     data_dir = Path(tempfile.mkdtemp(prefix="quadrat-demo-"))
     token = secrets.token_hex(20)
     process, address = start_server(data_dir, token)
+    code: int | str = 0
     try:
         target = make_table(data_dir)
-        code = subprocess.run(
-            [DRIVER_PYTHON, HERE / "drive.py", "--url", address, "--results", HERE / "results.csv"],
-            env={
-                **os.environ,
-                "QUADRAT_DEMO_TOKEN": token,
-                "QUADRAT_DEMO_TARGET": json.dumps(target),
-                "LIGHTLY_DID_VERSION_CHECK": "True",
-            },
-            check=False,
-        ).returncode
-        if code == 0:
-            rows = count_rows(target)
-            print(f"Rows that the connector has written into the embedded database: {rows}.")
-            code = 0 if rows else "The connector has written nothing."
+        for act, *options in ACTS:
+            code = code or run_act(act, *options, address=address, token=token, target=target)
+        rows = count_rows(target)
+        print(f"Rows that the connector has written into the embedded database: {rows}.")
+        code = code or (0 if rows else "The connector has written nothing.")
     except KeyboardInterrupt:
         code = 130
     if keep and code == 0:
         print(f"""
 The server goes on running.
   address    {address}
+  pages      {page_of(address, token)}
   token      {token}
   data       {data_dir}
   log        {data_dir / "server.log"}
