@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import structlog
@@ -111,8 +111,7 @@ class DecoderPool:
                 yield process
             except BaseException:
                 # Also when whoever asked was cancelled: the next one must not get this answer.
-                process.kill()
-                await process.wait()
+                await _end(process)
                 raise
             self._idle.append(process)
             self._rest_later()
@@ -144,5 +143,6 @@ class DecoderPool:
 
 async def _end(process: asyncio.subprocess.Process) -> None:
     if process.returncode is None:
-        process.kill()
+        with suppress(ProcessLookupError):  # it has ended since, and nobody has been told yet
+            process.kill()
         await process.wait()

@@ -69,6 +69,7 @@ async def create_schedule(tx: AsyncConnection, caller: Caller, project: ProjectR
         QuadratError: not_found, forbidden; invalid, also when there is no such object; already_exists.
     """
     access = await access_to(tx, caller, project)
+    _require_on_anything(caller, access, "create")
     if new.object_type not in (ReferenceType.MODEL, _PIPELINE):
         raise QuadratError(ErrorKind.INVALID, "The object_type must be model or pipeline.", field="object_type")
     found = await _find_object(tx, access, new)
@@ -103,13 +104,7 @@ async def list_schedules(tx: AsyncConnection, caller: Caller, project: ProjectRe
         QuadratError: not_found; forbidden without that permission on anything.
     """
     access = await access_to(tx, caller, project)
-    permissions = (
-        ("models.versions.requests.list", ObjectType.MODEL),
-        ("pipelines.requests.list", ObjectType.PIPELINE),
-    )
-    allowed = [identity_rules.allowed_objects(caller, access, permission, type_) for permission, type_ in permissions]
-    if all(ids is not None and not ids for ids in allowed):
-        require(caller, access, permissions[0][0])
+    _require_on_anything(caller, access, "list")
     found = await store.list_schedules(tx, access.project.id)
     return [item for item in found if identity_rules.allows(caller, access, _permission(item, "list"), _target(item))]
 
@@ -184,6 +179,22 @@ async def _input_of(tx: AsyncConnection, access: Access, found: Schedule) -> Sig
     return model.input
 
 
+def _require_on_anything(caller: Caller, access: Access, action: str) -> None:
+    """Refuse whoever may do this to no object at all, before anything is said about schedules.
+
+    Raises:
+        QuadratError: forbidden.
+    """
+    permissions = {prefix: f"{prefix}.requests.{action}" for prefix in ("models.versions", "pipelines")}
+    types = {"models.versions": ObjectType.MODEL, "pipelines": ObjectType.PIPELINE}
+    allowed = [
+        identity_rules.allowed_objects(caller, access, permission, types[prefix])
+        for prefix, permission in permissions.items()
+    ]
+    if all(ids is not None and not ids for ids in allowed):
+        require(caller, access, permissions["models.versions"])
+
+
 def _permission(found: Schedule, action: str) -> str:
     return f"{'models.versions' if found.pipeline_id is None else 'pipelines'}.requests.{action}"
 
@@ -196,6 +207,7 @@ async def _open(
     tx: AsyncConnection, caller: Caller, project: ProjectRef, name: str, action: str
 ) -> tuple[Access, Schedule]:
     access = await access_to(tx, caller, project)
+    _require_on_anything(caller, access, action)
     found = await store.find_schedule(tx, access.project.id, name) if is_slug(name) else None
     if found is None:
         raise QuadratError(ErrorKind.NOT_FOUND, f"Schedule {name} does not exist in this project.", field="schedule")
