@@ -1,4 +1,4 @@
-"""The one error that domains raise. It knows no HTTP: each API has its own table from kind to status and body."""
+"""What domains raise. It knows no HTTP: each API has its own table from kind to status and body."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -18,6 +18,10 @@ class ErrorKind(StrEnum):
     LIMIT_REACHED = "limit_reached"
     UNAVAILABLE = "unavailable"
     UNSUPPORTED = "unsupported"
+
+
+class OperatorError(Exception):
+    """What only whoever runs the server can mend; the message says how. The command prints it."""
 
 
 class QuadratError(Exception):

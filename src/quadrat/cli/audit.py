@@ -7,7 +7,7 @@ from datetime import datetime
 
 import click
 
-from quadrat.cli.house import open_database
+from quadrat.cli.opening import open_database
 from quadrat.identity import audit as trail
 from quadrat.identity.types import AuditEntry
 from quadrat.settings import Settings

@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.app import open_blobs
 from quadrat.base.clock import now
-from quadrat.cli.house import open_database
 from quadrat.cli.keys import secret_key
+from quadrat.cli.opening import open_database
 from quadrat.cli.worker import import_processes
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.identity.actions import users

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from quadrat.app import open_references
-from quadrat.cli.house import open_database
+from quadrat.cli.opening import open_database
 from quadrat.db.engine import Database
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.identity.actions.access import caller_in_name_of

@@ -5,8 +5,9 @@ import asyncio
 import click
 
 from quadrat.base.sealing import Sealer
-from quadrat.cli.house import HouseError, open_database
+from quadrat.cli.house import HouseError
 from quadrat.cli.keys import KeyFile, open_sealer
+from quadrat.cli.opening import open_database
 from quadrat.db.engine import Database
 from quadrat.db.sealed import SealedColumn, reseal_block
 from quadrat.identity.audit import record

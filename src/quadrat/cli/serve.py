@@ -1,177 +1,54 @@
-"""`quadrat serve`: database, first administrator, workers and web server, started and stopped in order."""
+"""`quadrat serve`: the database and the program start beside each other, and stop in order."""
 
-import asyncio
 import contextlib
 import gc
-import os
+import pkgutil
 import signal
-import sys
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import click
-import structlog
-import uvicorn
-import uvloop
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from quadrat.api.events import EventHub
-from quadrat.app import Keys, create_app
+from quadrat import log
 from quadrat.cli.house import database_url, embedded, hold_data_dir
-from quadrat.cli.keys import open_sealer, secret_key
-from quadrat.cli.worker import WorkerProcesses
-from quadrat.db.embedded import EmbeddedPostgres, EmbeddedPostgresError
-from quadrat.db.engine import Database
-from quadrat.identity.actions.users import ensure_first_administrator
-from quadrat.migrations.upgrade import upgrade
+from quadrat.cli.saying import say
 from quadrat.settings import Settings
 
-_log = structlog.get_logger(__name__)
-_WATCH_S = 1.0
-_GC_THRESHOLD = 10_000
 
+@click.command()
+@click.option("--data-dir", type=click.Path(file_okay=False, path_type=Path), help="As before the command.")
+@click.option("--host", help="Address to listen on  [default: 127.0.0.1]")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 takes a free one  [default: 8000]")
+@click.option("--workers", type=click.IntRange(0, 64), help="Job worker processes to start  [default: 1]")
+@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="[default: info]")
+@click.pass_obj
+def serve(settings: Settings, /, **options: Any) -> None:
+    """Start everything: database, workers, the four APIs and the pages.
 
-class _WebServer(uvicorn.Server):
-    """uvicorn that leaves signals to us: the database has to stop after it.
-
-    Args:
-        config: Of the web server.
-        workers: Started once it listens: their start takes as much of the processor as its own.
+    On an empty data directory this makes the first administrator and prints its token once. Ctrl-C finishes what is
+    running and stops cleanly.
     """
-
-    def __init__(self, config: uvicorn.Config, workers: WorkerProcesses) -> None:
-        super().__init__(config)
-        self._workers = workers
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
-        await super().startup(sockets)  # type: ignore[arg-type]
-        if self.started:
-            # What is there now stays for good: looking through all of it again and again would hold up requests.
-            gc.collect()
-            gc.freeze()
-            gc.set_threshold(_GC_THRESHOLD, 20, 50)
-            self.announce()
-            self._workers.start()
-
-    def announce(self) -> None:
-        """Print the address once it answers."""
-        host = self.config.host
-        port = self.servers[0].sockets[0].getsockname()[1]
-        shown = f"[{host}]" if ":" in host else host
-        _say(f"Quadrat is ready at http://{shown}:{port}", "Press Ctrl-C to stop.")
+    chosen = settings.with_options(**options)
+    log.configure(level=chosen.log_level, format=chosen.log_format, process="web")
+    _run(chosen)
 
 
-def run(settings: Settings) -> None:
-    """Serve until SIGINT or SIGTERM, then drain and stop cleanly.
-
-    Raises:
-        HouseError: The data directory is in use or cannot be written.
-        EmbeddedPostgresError: The embedded database does not start.
-        DatabaseError: The database cannot be used.
-    """
+def _run(settings: Settings) -> None:
     # Until the loop runs, a request to stop is what Ctrl-C is, so that the database does not stay behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with hold_data_dir(settings.data_dir), contextlib.ExitStack() as cleanup:
         server = embedded(settings)
-        if server is not None:
-            cleanup.callback(server.stop)
-            server.start()
-        url = database_url(settings, server)
-        upgrade(url)
-        keys = Keys(secret_key(settings), open_sealer(settings))
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(settings, url, keys, server))
-        _say("Stopping the database." if server is not None else "Stopped.")
-
-
-async def _serve(settings: Settings, url: str, keys: Keys, server: EmbeddedPostgres | None) -> None:
-    await _first_administrator(settings, url)
-    events = EventHub()
-    workers = WorkerProcesses(settings)
-    web = _WebServer(
-        uvicorn.Config(
-            create_app(settings, database_url=url, keys=keys, events=events),
-            host=settings.host,
-            port=settings.port,
-            lifespan="on",
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            timeout_graceful_shutdown=round(settings.shutdown_grace_s),
-            timeout_keep_alive=75,
-        ),
-        workers,
-    )
-    _stop_on_signals(web, events)
-    async with contextlib.AsyncExitStack() as cleanup:
-        watcher = asyncio.create_task(_keep_running(server), name="database-watcher")
-        cleanup.callback(watcher.cancel)
-        cleanup.push_async_callback(workers.stop)
-        # uvicorn leaves the process when it cannot listen, having said why in its log.
-        with contextlib.suppress(SystemExit):
-            await web.serve()
-    if not web.started:
-        raise click.ClickException(
-            f"The server did not start; is port {settings.port} of {settings.host} in use? Choose another with --port."
-        )
-
-
-async def _first_administrator(settings: Settings, url: str) -> None:
-    db = Database(url, pool_size=1)
-    try:
-        async with db.begin() as tx:
-            secret = await _ensure(settings, tx)
-    finally:
-        await db.close()
-    if secret is not None:
-        _say("The first administrator has been made. Its API token, shown only this once:", f"  {secret}")
-
-
-async def _ensure(settings: Settings, tx: AsyncConnection) -> str | None:
-    password = settings.admin_password.get_secret_value() if settings.admin_password else None
-    token = settings.admin_token.get_secret_value() if settings.admin_token else None
-    first = await ensure_first_administrator(tx, settings.admin_email, password, token)
-    return first.secret
-
-
-def _say(*lines: str) -> None:
-    """Print lines, if anybody still listens: whoever started the server may have gone."""
-    try:
-        for line in lines:
-            click.echo(line)
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _stop_on_signals(web: uvicorn.Server, events: EventHub) -> None:
-    def stop() -> None:
-        if web.should_exit:
-            web.force_exit = True
-            return
-        web.should_exit = True
-        events.close()  # pages that are open would keep the server waiting for them
-        _say("\nFinishing what is running; press Ctrl-C again to stop at once.")
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop)
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup
-        loop.add_signal_handler(signal.SIGHUP, stop)
-
-
-async def _keep_running(server: EmbeddedPostgres | None) -> None:
-    """Start the embedded database again when it died under us."""
-    while server is not None:
-        await asyncio.sleep(_WATCH_S)
-        if server.is_running():
-            continue
-        _log.error("postgres.died")
-        try:
-            await asyncio.to_thread(server.start)
-            _log.info("postgres.restarted")
-        except (EmbeddedPostgresError, OSError) as error:
-            _log.error("postgres.restart_failed", error=str(error))
+        with ThreadPoolExecutor(1, "database") as beside:
+            starting = None
+            if server is not None:
+                cleanup.callback(server.stop)
+                starting = beside.submit(server.start)
+            # Nothing of what is loaded goes away again: looking for it would take a tenth of the time.
+            gc.disable()
+            serve_web = pkgutil.resolve_name("quadrat.cli.web:run")
+            gc.enable()
+            if starting is not None:
+                starting.result()
+        serve_web(settings, database_url(settings, server), server)
+        say("Stopping the database." if server is not None else "Stopped.")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from quadrat.cli.house import open_database
+from quadrat.cli.opening import open_database
 from quadrat.objects.actions.taxa_import import TakenIn, import_taxa
 from quadrat.settings import Settings
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import click
 
-from quadrat.cli.house import open_database
+from quadrat.cli.opening import open_database
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.identity.actions import tokens, users
 from quadrat.identity.types import Token

@@ -4,7 +4,7 @@ import asyncio
 
 import click
 
-from quadrat.cli.house import open_database
+from quadrat.cli.opening import open_database
 from quadrat.identity.actions import users
 from quadrat.identity.types import NewUser, User
 from quadrat.settings import Settings

@@ -1,16 +1,17 @@
-"""`quadrat worker`: runs jobs; and the worker processes that `serve` keeps alive."""
+"""`quadrat worker`: runs jobs."""
 
 import asyncio
 import os
 import signal
-import subprocess
 import sys
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
-import structlog
+import click
 
+from quadrat import log
 from quadrat.app import open_blobs, open_decoders, open_places, open_references, open_runner
 from quadrat.base.sealing import Sealer
 from quadrat.cli.house import HouseError, database_url, embedded
@@ -34,8 +35,6 @@ from quadrat.settings import Settings
 from quadrat.storage.blobs import BlobStore
 from quadrat.storage.references import References
 
-_log = structlog.get_logger(__name__)
-_RESTART_S = 1.0
 _MOST_IMPORT_PROCESSES = 8
 _HANDLERS = (
     *JOB_HANDLERS,
@@ -48,63 +47,6 @@ _HANDLERS = (
 )
 # Not while a server that has just started has better things to do.
 _FIRST_PURGE = timedelta(minutes=10)
-
-
-class WorkerProcesses:
-    """Children of `serve`, started again when they die, stopped with it.
-
-    Each holds the read end of a pipe as its standard input; when `serve` is killed the pipe closes and they stop.
-    """
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._tasks: list[asyncio.Task[None]] = []
-        self._processes: set[asyncio.subprocess.Process] = set()
-        self._stopping = False
-
-    def start(self) -> None:
-        """Start as many as the settings say."""
-        self._tasks = [
-            asyncio.create_task(self._keep_one(number), name=f"worker-{number}")
-            for number in range(self._settings.workers)
-        ]
-
-    async def stop(self) -> None:
-        """Ask all to finish their jobs, wait as long as the settings grant, then kill."""
-        self._stopping = True
-        for process in self._processes:
-            process.send_signal(signal.SIGTERM)
-        if self._tasks:
-            _, late = await asyncio.wait(self._tasks, timeout=self._settings.shutdown_grace_s + 5)
-            for process in list(self._processes) if late else []:
-                _log.warning("worker.killed", pid=process.pid)
-                process.kill()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def _is_stopping(self) -> bool:
-        return self._stopping
-
-    async def _keep_one(self, number: int) -> None:
-        while not self._stopping:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "quadrat.cli.main",
-                "--data-dir",
-                str(self._settings.data_dir.resolve()),
-                "worker",
-                "--stop-with-parent",
-                stdin=subprocess.PIPE,
-                start_new_session=True,
-            )
-            self._processes.add(process)
-            if self._is_stopping():  # asked to while the process was being made
-                process.send_signal(signal.SIGTERM)
-            code = await process.wait()
-            self._processes.discard(process)
-            if not self._stopping:
-                _log.error("worker.died", number=number, exit_code=code)
-                await asyncio.sleep(_RESTART_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +83,17 @@ class WorkerResources:
 def import_processes(settings: Settings) -> int:
     """How many processes one import reads images with."""
     return settings.import_processes or min(os.cpu_count() or 1, _MOST_IMPORT_PROCESSES)
+
+
+@click.command()
+@click.option("--stop-with-parent", is_flag=True, hidden=True, help="End when standard input is closed.")
+@click.option("--concurrency", "worker_concurrency", type=click.IntRange(1, 64), help="Jobs at a time  [default: 2]")
+@click.pass_obj
+def worker(settings: Settings, /, stop_with_parent: bool, **options: Any) -> None:
+    """Run jobs (imports, builds, clean-up) beside a server, on this machine or another with the same database."""
+    chosen = settings.with_options(**options)
+    log.configure(level=chosen.log_level, format=chosen.log_format, process="worker")
+    run(chosen, stop_with_parent=stop_with_parent)
 
 
 def run(settings: Settings, *, stop_with_parent: bool) -> None:

@@ -14,12 +14,13 @@ import tempfile
 import time
 from hashlib import sha256
 from pathlib import Path
+from urllib.parse import quote
 
 import psutil
 import structlog
-from sqlalchemy import URL
 
 from quadrat.db.account import Account, AccountError, ensure_system_user
+from quadrat.errors import OperatorError
 
 _log = structlog.get_logger(__name__)
 
@@ -47,7 +48,7 @@ log_line_prefix = '%m [%p] '
 """
 
 
-class EmbeddedPostgresError(Exception):
+class EmbeddedPostgresError(OperatorError):
     """The embedded database cannot run here; the message says why and how to mend it."""
 
 
@@ -70,13 +71,8 @@ class EmbeddedPostgres:
     @property
     def url(self) -> str:
         """Address of the database, password included."""
-        return URL.create(
-            "postgresql",
-            username=_ROLE,
-            password=self._password_file.read_text().strip(),
-            database=_DATABASE,
-            query={"host": str(self._socket_dir)},
-        ).render_as_string(hide_password=False)
+        password = quote(self._password_file.read_text().strip(), safe="")
+        return f"postgresql://{_ROLE}:{password}@/{_DATABASE}?host={quote(str(self._socket_dir), safe='')}"
 
     def program(self, name: str) -> Path:
         """One of PostgreSQL's programs, e.g. ``pg_dump``."""

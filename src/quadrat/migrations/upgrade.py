@@ -13,6 +13,7 @@ from sqlalchemy.pool import NullPool
 
 from quadrat.db.engine import sqlalchemy_url
 from quadrat.db.locks import NAMESPACE, AdvisoryLock
+from quadrat.errors import OperatorError
 from quadrat.identity.permissions import DEFAULT_ROLES
 
 _log = structlog.get_logger(__name__)
@@ -24,7 +25,7 @@ MIN_POSTGRES = 150000
 _HERE = Path(__file__).parent
 
 
-class DatabaseError(Exception):
+class DatabaseError(OperatorError):
     """The database cannot be used; the message says why and how to mend it."""
 
 

@@ -88,7 +88,7 @@ async def _try(context: JobContext[VerificationResources], spec: Any) -> str | N
     """What keeps a place from being written to; None when nothing does."""
     target = None
     try:
-        target = context.resources.places.open(spec(), _NoBlobs())
+        target = await context.resources.places.open(spec(), _NoBlobs())
         await target.verify()
     except (RefusedError, UnreachableError, SealError) as error:
         return cut_error(str(error)) or "The connection failed."

@@ -120,8 +120,8 @@ def table(new_database: Any) -> Table:
     return Table(url.render_as_string(hide_password=False), values)  # type: ignore[arg-type]
 
 
-def postgresql(places: Places, at: Table, fields: tuple[Field, ...], **changes: str) -> Target:
-    return places.open(ConnectorSpec(ConnectorType.POSTGRESQL, {**at.values, **changes}, fields), None)  # type: ignore[arg-type]
+async def postgresql(places: Places, at: Table, fields: tuple[Field, ...], **changes: str) -> Target:
+    return await places.open(ConnectorSpec(ConnectorType.POSTGRESQL, {**at.values, **changes}, fields), None)  # type: ignore[arg-type]
 
 
 async def test_postgresql_takes_every_data_type(places: Places, table: Table):
@@ -129,7 +129,7 @@ async def test_postgresql_takes_every_data_type(places: Places, table: Table):
         "CREATE TABLE t (int bigint, string text, double float8, bool boolean, timestamp timestamptz, "
         "array_int int[], array_double float8[], array_string text[])"
     )
-    target = postgresql(places, table, tuple(Field(type_.value, type_) for type_ in FIELDS))
+    target = await postgresql(places, table, tuple(Field(type_.value, type_) for type_ in FIELDS))
     await target.verify()
     await target.write([Message(uuid4(), {type_.value: value for type_, value in FIELDS.items()})] * 2)
     await target.close()
@@ -144,7 +144,7 @@ async def test_postgresql_takes_every_data_type(places: Places, table: Table):
 async def test_postgresql_writes_anything_into_text_and_json(places: Places, table: Table):
     table.run("CREATE TABLE t (a text, b jsonb, c json, d varchar)")
     fields = columns(a=FieldType.ARRAY_INT, b=FieldType.ARRAY_STRING, c=FieldType.STRING, d=FieldType.DOUBLE)
-    target = postgresql(places, table, fields)
+    target = await postgresql(places, table, fields)
     await target.write([message(a=[1], b=["x"], c="y", d=1.5)])
     await target.close()
     assert table.run("SELECT * FROM t") == [("[1]", ["x"], "y", "1.5")]
@@ -154,7 +154,7 @@ async def test_postgresql_quotes_names(places: Places, table: Table):
     quoted = ODD.replace('"', '""')
     table.run(f'CREATE SCHEMA "{quoted}"')
     table.run(f'CREATE TABLE "{quoted}"."{quoted}" ("Select-1" int)')
-    target = postgresql(places, table, (Field("Select-1", FieldType.INT),), schema=ODD, table=ODD)
+    target = await postgresql(places, table, (Field("Select-1", FieldType.INT),), schema=ODD, table=ODD)
     await target.write([Message(uuid4(), {"Select-1": 5.0})])
     await target.close()
     assert table.run(f'SELECT * FROM "{quoted}"."{quoted}"') == [(5,)]
@@ -162,13 +162,13 @@ async def test_postgresql_quotes_names(places: Places, table: Table):
 
 async def test_postgresql_names_what_does_not_fit(places: Places, table: Table):
     with pytest.raises(RefusedError, match=r'no table "public"\."t"'):
-        await postgresql(places, table, columns(a=FieldType.INT)).verify()
+        await (await postgresql(places, table, columns(a=FieldType.INT))).verify()
     table.run("CREATE TABLE t (a int, b text NOT NULL)")
     with pytest.raises(RefusedError, match="no column c"):
-        await postgresql(places, table, columns(c=FieldType.INT)).verify()
+        await (await postgresql(places, table, columns(c=FieldType.INT))).verify()
     with pytest.raises(RefusedError, match=r"column a of table .* is integer and cannot hold string"):
-        await postgresql(places, table, columns(a=FieldType.STRING)).verify()
-    target = postgresql(places, table, columns(a=FieldType.INT))
+        await (await postgresql(places, table, columns(a=FieldType.STRING))).verify()
+    target = await postgresql(places, table, columns(a=FieldType.INT))
     with pytest.raises(RefusedError, match='"b"'):
         await target.write([message(a=1)])
     with pytest.raises(RefusedError, match="out of range"):
@@ -179,7 +179,7 @@ async def test_postgresql_names_what_does_not_fit(places: Places, table: Table):
 
 async def test_postgresql_with_message_ids_writes_each_message_once(places: Places, table: Table):
     table.run("CREATE TABLE t (a int, quadrat_message_id uuid UNIQUE)")
-    target = postgresql(places, table, columns(a=FieldType.INT))
+    target = await postgresql(places, table, columns(a=FieldType.INT))
     first, second = message(a=1), message(a=2)
     await target.write([first])
     await target.write([first, second])
@@ -195,11 +195,11 @@ async def test_postgresql_that_does_not_let_in_is_unreachable(places: Places, ta
         {"host": "127.0.0.1", "port": str(servers.free_port())},
     ):
         with pytest.raises(UnreachableError) as refused:
-            await postgresql(places, table, columns(a=FieldType.INT), **changes).verify()
+            await (await postgresql(places, table, columns(a=FieldType.INT), **changes)).verify()
         assert "wrong" not in str(refused.value)
     denying = open_places(deny_private=True)
     with pytest.raises(RefusedError, match=r"socket|private"):
-        await postgresql(denying, table, columns(a=FieldType.INT)).verify()
+        await (await postgresql(denying, table, columns(a=FieldType.INT))).verify()
 
 
 # MySQL, as MariaDB.
@@ -214,9 +214,11 @@ def mariadb(folder: Path) -> Iterator[servers.MariaDb]:
         yield server
 
 
-def mysql(places: Places, server: servers.MariaDb, fields: tuple[Field, ...], table: str, **changes: str) -> Target:
+async def mysql(
+    places: Places, server: servers.MariaDb, fields: tuple[Field, ...], table: str, **changes: str
+) -> Target:
     values = {**server.credentials, "database": "target", "table": table, **changes}
-    return places.open(ConnectorSpec(ConnectorType.MYSQL, values, fields), None)  # type: ignore[arg-type]
+    return await places.open(ConnectorSpec(ConnectorType.MYSQL, values, fields), None)  # type: ignore[arg-type]
 
 
 @needs_mariadb
@@ -225,7 +227,7 @@ async def test_mysql_takes_every_data_type(places: Places, mariadb: servers.Mari
         "CREATE TABLE target.every (`int` bigint, `string` text, `double` double, `bool` tinyint(1), "
         "`timestamp` datetime(6), array_int json, array_double json, array_string text)"
     )
-    target = mysql(places, mariadb, tuple(Field(type_.value, type_) for type_ in FIELDS), "every")
+    target = await mysql(places, mariadb, tuple(Field(type_.value, type_) for type_ in FIELDS), "every")
     await target.verify()
     await target.write([Message(uuid4(), {type_.value: value for type_, value in FIELDS.items()})])
     await target.close()
@@ -239,7 +241,7 @@ async def test_mysql_takes_every_data_type(places: Places, mariadb: servers.Mari
 async def test_mysql_quotes_names(places: Places, mariadb: servers.MariaDb):
     quoted = ODD.replace("`", "``")
     mariadb.run(f"CREATE TABLE target.`{quoted}` (`a-1` int)")
-    target = mysql(places, mariadb, (Field("a-1", FieldType.INT),), ODD)
+    target = await mysql(places, mariadb, (Field("a-1", FieldType.INT),), ODD)
     await target.write([Message(uuid4(), {"a-1": 5})])
     await target.close()
     assert mariadb.run(f"SELECT * FROM target.`{quoted}`") == [(5,)]
@@ -248,17 +250,17 @@ async def test_mysql_quotes_names(places: Places, mariadb: servers.MariaDb):
 @needs_mariadb
 async def test_mysql_names_what_does_not_fit(places: Places, mariadb: servers.MariaDb):
     with pytest.raises(RefusedError, match="no table none"):
-        await mysql(places, mariadb, columns(a=FieldType.INT), "none").verify()
+        await (await mysql(places, mariadb, columns(a=FieldType.INT), "none")).verify()
     mariadb.run("CREATE TABLE target.picky (a int, b text NOT NULL)")
     with pytest.raises(RefusedError, match="no column c"):
-        await mysql(places, mariadb, columns(c=FieldType.INT), "picky").verify()
+        await (await mysql(places, mariadb, columns(c=FieldType.INT), "picky")).verify()
     with pytest.raises(RefusedError, match="column a of table picky is int and cannot hold string"):
-        await mysql(places, mariadb, columns(a=FieldType.STRING), "picky").verify()
-    target = mysql(places, mariadb, columns(a=FieldType.INT), "picky")
+        await (await mysql(places, mariadb, columns(a=FieldType.STRING), "picky")).verify()
+    target = await mysql(places, mariadb, columns(a=FieldType.INT), "picky")
     with pytest.raises(RefusedError, match="'b'"):
         await target.write([message(a=1)])
     await target.close()
-    target = mysql(places, mariadb, columns(a=FieldType.INT, b=FieldType.STRING), "picky")
+    target = await mysql(places, mariadb, columns(a=FieldType.INT, b=FieldType.STRING), "picky")
     with pytest.raises(RefusedError, match="'a'"):
         await target.write([message(a=1, b=""), message(a=2**40, b="")])
     await target.close()
@@ -268,7 +270,7 @@ async def test_mysql_names_what_does_not_fit(places: Places, mariadb: servers.Ma
 @needs_mariadb
 async def test_mysql_with_message_ids_writes_each_message_once(places: Places, mariadb: servers.MariaDb):
     mariadb.run("CREATE TABLE target.once (a int UNIQUE, quadrat_message_id char(36) UNIQUE)")
-    target = mysql(places, mariadb, columns(a=FieldType.INT), "once")
+    target = await mysql(places, mariadb, columns(a=FieldType.INT), "once")
     first, second = message(a=1), message(a=2)
     await target.write([first])
     await target.write([first, second])
@@ -283,9 +285,9 @@ async def test_mysql_with_message_ids_writes_each_message_once(places: Places, m
 async def test_mysql_that_does_not_let_in_is_unreachable(places: Places, mariadb: servers.MariaDb):
     for changes in ({"password": "wrong"}, {"port": str(servers.free_port())}):
         with pytest.raises(UnreachableError):
-            await mysql(places, mariadb, columns(a=FieldType.INT), "every", **changes).verify()
+            await (await mysql(places, mariadb, columns(a=FieldType.INT), "every", **changes)).verify()
     with pytest.raises(RefusedError, match="private"):
-        await mysql(open_places(deny_private=True), mariadb, columns(a=FieldType.INT), "every").verify()
+        await (await mysql(open_places(deny_private=True), mariadb, columns(a=FieldType.INT), "every")).verify()
 
 
 # Object stores.
@@ -310,20 +312,20 @@ def bucket_of(url: str, name: str) -> obstore.store.S3Store:
 
 async def check_objects(places: Places, blobs: Blobs, spec: ConnectorSpec, missing: dict[str, str]) -> None:
     """Verified, written under prefix and name, written again; and a bucket that is not there."""
-    target = places.open(spec, blobs)
+    target = await places.open(spec, blobs)
     await target.verify()
     first, second = uuid4(), uuid4()
     blobs.files = {first: ("a b.png", b"one"), second: ("ä.bin", bytes(range(256)) * 40_000)}
     messages = [message(blob=str(first)), message(blob=str(second))]
     await target.write(messages)
     await target.write(messages)
-    nowhere = places.open(ConnectorSpec(spec.type, {**spec.values, **missing}, spec.fields), blobs)
+    nowhere = await places.open(ConnectorSpec(spec.type, {**spec.values, **missing}, spec.fields), blobs)
     with pytest.raises(RefusedError, match="does not exist"):
         await nowhere.verify()
     denying = open_places(deny_private=True)
     await denying.proxy.start()
     with pytest.raises(UnreachableError, match="private"):
-        await denying.open(spec, blobs).verify()
+        await (await denying.open(spec, blobs)).verify()
     await denying.proxy.stop()
 
 
@@ -348,7 +350,7 @@ async def test_google_storage_gets_files(places: Places, blobs: Blobs, moto: str
     assert sorted(item["path"] for item in obstore.list(store).collect()) == ["p/a b.png", "p/ä.bin"]
     assert bytes(obstore.get(store, "p/a b.png").bytes()) == b"one"
     with pytest.raises(RefusedError, match="key file"):
-        await places.open(ConnectorSpec(spec.type, {**values, "json_key_file": "{}"}), blobs).verify()
+        await (await places.open(ConnectorSpec(spec.type, {**values, "json_key_file": "{}"}), blobs)).verify()
 
 
 @pytest.mark.skipif(not servers.has("azurite-blob"), reason="needs azurite (npm: azurite)")
@@ -406,7 +408,7 @@ async def test_kinesis_gets_records(places: Places, moto: str):
     )
     client.create_stream(StreamName="s", ShardCount=1)
     fields = columns(a=FieldType.INT, b=FieldType.STRING)
-    target = places.open(ConnectorSpec(ConnectorType.AWS_KINESIS, aws(moto, stream="s"), fields), None)  # type: ignore[arg-type]
+    target = await places.open(ConnectorSpec(ConnectorType.AWS_KINESIS, aws(moto, stream="s"), fields), None)  # type: ignore[arg-type]
     await target.verify()
     sent = [message(a=number, b="ä") for number in range(1200)]
     await target.write(sent)
@@ -416,7 +418,7 @@ async def test_kinesis_gets_records(places: Places, moto: str):
     got = client.get_records(ShardIterator=at, Limit=10_000)["Records"]
     assert [json.loads(record["Data"]) for record in got] == [{"a": number, "b": "ä"} for number in range(1200)]
     assert [record["PartitionKey"] for record in got] == [str(item.id) for item in sent]
-    nowhere = places.open(ConnectorSpec(ConnectorType.AWS_KINESIS, aws(moto, stream="none"), fields), None)  # type: ignore[arg-type]
+    nowhere = await places.open(ConnectorSpec(ConnectorType.AWS_KINESIS, aws(moto, stream="none"), fields), None)  # type: ignore[arg-type]
     with pytest.raises(RefusedError, match="none"):
         await nowhere.verify()
     with pytest.raises(RefusedError, match="bytes"):
@@ -424,7 +426,8 @@ async def test_kinesis_gets_records(places: Places, moto: str):
     denying = open_places(deny_private=True)
     await denying.proxy.start()
     with pytest.raises(UnreachableError, match="private"):
-        await denying.open(ConnectorSpec(ConnectorType.AWS_KINESIS, aws(moto, stream="s"), fields), None).verify()  # type: ignore[arg-type]
+        spec = ConnectorSpec(ConnectorType.AWS_KINESIS, aws(moto, stream="s"), fields)
+        await (await denying.open(spec, None)).verify()  # type: ignore[arg-type]
     await denying.proxy.stop()
 
 
@@ -438,7 +441,7 @@ async def test_bigquery_gets_rows(places: Places):
         values = {"json_key_file": server.key_file(), "endpoint": server.url, "dataset": "d", "table": "t"}
         fields = columns(a=FieldType.INT, b=FieldType.ARRAY_STRING)
         spec = ConnectorSpec(ConnectorType.GCP_BIGQUERY, values, fields)
-        target = places.open(spec, None)  # type: ignore[arg-type]
+        target = await places.open(spec, None)  # type: ignore[arg-type]
         await target.verify()
         messages = [message(a=number, b=["x"]) for number in range(3)]
         await target.write(messages)
@@ -456,14 +459,14 @@ async def test_bigquery_gets_rows(places: Places):
         ):
             bad = ConnectorSpec(ConnectorType.GCP_BIGQUERY, {**values, **changes}, fields_)
             with pytest.raises(RefusedError):
-                await places.open(bad, None).verify()  # type: ignore[arg-type]
+                await (await places.open(bad, None)).verify()  # type: ignore[arg-type]
         nonsense = ConnectorSpec(ConnectorType.GCP_BIGQUERY, {**values, "json_key_file": "{}"}, fields)
         with pytest.raises(RefusedError, match="key file"):
-            await places.open(nonsense, None).verify()  # type: ignore[arg-type]
+            await (await places.open(nonsense, None)).verify()  # type: ignore[arg-type]
         denying = open_places(deny_private=True)
         await denying.proxy.start()
         with pytest.raises(UnreachableError):
-            await denying.open(spec, None).verify()  # type: ignore[arg-type]
+            await (await denying.open(spec, None)).verify()  # type: ignore[arg-type]
         await denying.proxy.stop()
 
 
@@ -475,9 +478,9 @@ async def test_bigquery_gets_rows(places: Places):
         (bigquery_module, "bigquery", ConnectorType.GCP_BIGQUERY, "gcp"),
     ],
 )
-def test_missing_library_is_said(
+async def test_missing_library_is_said(
     monkeypatch: pytest.MonkeyPatch, module: Any, name: str, type_: ConnectorType, extra: str
 ):
     monkeypatch.setattr(module, name, None)
     with pytest.raises(MissingExtraError, match=rf"quadrat\[{extra}\]"):
-        open_places().open(ConnectorSpec(type_, aws("")), None)  # type: ignore[arg-type]
+        await open_places().open(ConnectorSpec(type_, aws("")), None)  # type: ignore[arg-type]

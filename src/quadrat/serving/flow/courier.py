@@ -310,7 +310,7 @@ class Courier:
         if found is None:
             return None
         lane.connector, spec = found
-        lane.target = self._places.open(spec, _Blobs(self._engine, lane.connector.project_id))
+        lane.target = await self._places.open(spec, _Blobs(self._engine, lane.connector.project_id))
         return lane.target
 
     async def _close(self, lane: _Lane) -> None:

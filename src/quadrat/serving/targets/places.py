@@ -1,16 +1,22 @@
 """From a connector to the place that it writes to."""
 
+import asyncio
+import pkgutil
 from dataclasses import dataclass
 
 from quadrat.serving.connector_types import ConnectorSpec, ConnectorType
 from quadrat.serving.targets.base import BlobSource, Target
-from quadrat.serving.targets.bigquery import BigQueryTarget
 from quadrat.serving.targets.guard import Guard
-from quadrat.serving.targets.kinesis import KinesisTarget
 from quadrat.serving.targets.objects import ObjectTarget
 from quadrat.serving.targets.proxy import GuardedProxy
-from quadrat.serving.targets.store.mysql import MysqlTarget
 from quadrat.serving.targets.store.postgresql import PostgresTarget
+
+# Vendors' libraries take as long to load as a third of the server: only who writes there pays for them.
+_VENDORS = {
+    ConnectorType.MYSQL: "quadrat.serving.targets.store.mysql:MysqlTarget",
+    ConnectorType.AWS_KINESIS: "quadrat.serving.targets.kinesis:KinesisTarget",
+    ConnectorType.GCP_BIGQUERY: "quadrat.serving.targets.bigquery:BigQueryTarget",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +31,7 @@ class Places:
     guard: Guard
     proxy: GuardedProxy
 
-    def open(self, spec: ConnectorSpec, source: BlobSource) -> Target:
+    async def open(self, spec: ConnectorSpec, source: BlobSource) -> Target:
         """The place of a connector; nothing is connected yet.
 
         Raises:
@@ -34,11 +40,10 @@ class Places:
         match spec.type:
             case ConnectorType.POSTGRESQL:
                 return PostgresTarget(spec, self.guard)
-            case ConnectorType.MYSQL:
-                return MysqlTarget(spec, self.guard)
-            case ConnectorType.AWS_KINESIS:
-                return KinesisTarget(spec, self.proxy)
-            case ConnectorType.GCP_BIGQUERY:
-                return BigQueryTarget(spec, self.proxy)
+            case ConnectorType.MYSQL | ConnectorType.AWS_KINESIS | ConnectorType.GCP_BIGQUERY:
+                make = await asyncio.to_thread(pkgutil.resolve_name, _VENDORS[spec.type])
+                way = self.guard if spec.type is ConnectorType.MYSQL else self.proxy
+                target: Target = make(spec, way)
+                return target
             case _:
                 return ObjectTarget(spec, self.proxy, source)
