@@ -3,8 +3,8 @@
 Three sizes of table, three sets of rules (docs/decisions/010-object-storage.md):
 
 - Settings, samples, acquisitions, taxa: thousands of rows, with foreign keys, as everywhere.
-- `object` and its companions `fact`, `feature`, `history`, `prediction`, `image`: up to hundreds of millions of rows.
-  No foreign keys between them, since those are checked row by row: whoever writes or removes objects holds the
+- `object` and its companions `fact`, `feature`, `history`, `prediction`, `image`, `vector`: up to hundreds of millions
+  of rows. No foreign keys between them, since those are checked row by row: whoever writes or removes objects holds the
   `clock` row of the project, and removes the companions in the same transaction. The end of a project removes them all
   (trigger `clock_removes_objects`).
 - `clock` and `change`: what the column caches of all server processes follow.
@@ -20,6 +20,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     CHAR,
+    REAL,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -31,6 +32,7 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    LargeBinary,
     Named,
     SmallInteger,
     Table,
@@ -424,6 +426,36 @@ class _TrainingColumns(TypedColumns):
 
 # One learning whose predictions were written.
 training = Table("training", metadata, _TrainingColumns, schema=SCHEMA)
+
+
+class _PredictionBlockColumns(TypedColumns):
+    training_id: Named[int] = Column(BigInteger, _to(f"{SCHEMA}.training"), primary_key=True)
+    number: Named[int] = Column(Integer, primary_key=True, autoincrement=False)
+    # Big-endian int8, one after the other.
+    object_ids: Named[bytes] = Column(LargeBinary)
+    # Three taxa (int8, -1 for none) and three scores (float8) for each object, big-endian; NULL before there are any.
+    taxa: Named[bytes | None] = Column(LargeBinary)
+    scores: Named[bytes | None] = Column(LargeBinary)
+    # Batch requests that were made for the objects, in their order.
+    request_ids: Named[list[UUID] | None] = Column(ARRAY(Uuid))
+
+
+# What a prediction has still to write: a block goes in the transaction that writes it, so that a job that was lost in
+# between goes on with the next one.
+prediction_block = Table("prediction_block", metadata, _PredictionBlockColumns, schema=SCHEMA)
+
+
+class _VectorColumns(TypedColumns):
+    object_id: Named[int] = Column(BigInteger, primary_key=True, autoincrement=False)
+    project_id: Named[int] = Column(BigInteger, index=True)
+    # What made it, as `project.network` named it then.
+    network: Named[str] = Column(_NAME)
+    # An array, so that it can be kept without the extension; searches cast it to the extension's type.
+    elements: Named[list[float]] = Column(ARRAY(REAL))
+
+
+# What a network has made of the visible image of an object. A companion of `object` like the ones above.
+vector = Table("vector", metadata, _VectorColumns, schema=SCHEMA)
 
 
 class _LoadedFileColumns(TypedColumns):

@@ -11,18 +11,22 @@ from quadrat.jobs.registry import Handler, JobContext, JobRefusedError
 from quadrat.objects.actions.files import opened_source
 from quadrat.objects.actions.imports import IMPORT_ARCHIVE, IMPORT_IMAGES
 from quadrat.objects.actions.objects import DELETE_IMAGES
+from quadrat.objects.actions.prediction import PREDICT
 from quadrat.objects.actions.sets import EMPTY_FOLDER
 from quadrat.objects.importing.images_scan import ImagesScan
 from quadrat.objects.importing.leftovers import remove_all_leftovers
 from quadrat.objects.importing.run import ImportRefusedError, MakeScan, NamesMissingError, run_import
 from quadrat.objects.importing.types import Answers, Imported, ImportOptions, ImportPlace, Order, UpdateMode, Workshop
+from quadrat.objects.predicting.run import predict
 from quadrat.objects.rules.images import image_key, project_folder, thumbnail_key
 from quadrat.objects.rules.simple import read_values
+from quadrat.objects.store.learning import forget_unfinished
 from quadrat.objects.types import ImageId
 from quadrat.serving.actions.housekeeping import purge_tomorrow
 from quadrat.storage.blobs import BlobStore
 
 _IMPORT_ATTEMPTS = 3
+_PREDICT_ATTEMPTS = 3
 PURGE = "objects.purge"
 FOLDER = "objects"
 
@@ -117,7 +121,9 @@ def _number(key: str) -> int:
 
 
 async def purge(context: JobContext[ObjectResources], params: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Remove the bytes of projects that are gone. Safe to repeat."""
+    """Remove the bytes of projects that are gone, and what ended predictions have left. Safe to repeat."""
+    async with context.db.begin() as tx:
+        await forget_unfinished(tx)
     blobs = context.resources.blobs
     folders = [int(name) for name in await blobs.list_folders(FOLDER) if name.isdigit()]
     async with context.db.begin() as tx:
@@ -135,6 +141,7 @@ HANDLERS = (
     Handler(PURGE, purge),
     Handler(IMPORT_ARCHIVE, import_archive, max_attempts=_IMPORT_ATTEMPTS),
     Handler(IMPORT_IMAGES, import_images, max_attempts=_IMPORT_ATTEMPTS),
+    Handler(PREDICT, predict, max_attempts=_PREDICT_ATTEMPTS),
     Handler(DELETE_IMAGES, delete_images),
     Handler(EMPTY_FOLDER, empty_folder),
 )

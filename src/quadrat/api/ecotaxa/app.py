@@ -11,6 +11,7 @@ from quadrat.api.ecotaxa.routes import (
     object_sets,
     objects,
     parents,
+    prediction,
     projects,
     taxa,
     users,
@@ -30,6 +31,7 @@ _ROUTERS = (
     vault.router,
     object_sets.router,
     objects.router,
+    prediction.router,
 )
 
 

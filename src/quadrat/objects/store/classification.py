@@ -85,7 +85,7 @@ wanted AS (
            CASE WHEN o.state IN ('V', 'D') THEN o.taxon_id ELSE given.taxon END AS new_taxon,
            CASE WHEN o.state IN ('V', 'D') THEN o.state ELSE 'P' END::char(1) AS new_state
     FROM given JOIN objects.object o ON o.id = given.id
-    WHERE o.project_id = :project
+    WHERE o.project_id = :project AND (:decided OR o.state IN ('U', 'P'))
 ),
 old AS MATERIALIZED (
     SELECT *, (:keep_log AND state = 'P') AS logged FROM wanted
@@ -238,7 +238,14 @@ async def decide(
     return await _change(tx, change, _DECIDE, parameters)
 
 
-async def predict(tx: AsyncConnection, change: Change, guesses: tuple[Ids, Ids, Numbers], *, keep_log: bool) -> int:
+async def predict(
+    tx: AsyncConnection,
+    change: Change,
+    guesses: tuple[Ids, Ids, Numbers],
+    *,
+    keep_log: bool,
+    on_decided: bool = True,
+) -> int:
     """A machine classifies; how many objects it said something about.
 
     Args:
@@ -246,6 +253,7 @@ async def predict(tx: AsyncConnection, change: Change, guesses: tuple[Ids, Ids, 
         change: Which change this is.
         guesses: Objects, each once, with taxon and score.
         keep_log: Whether a replaced prediction goes to history.
+        on_decided: Whether it is also noted for objects that a person has decided on, whose state stays.
     """
     object_ids, taxa, scores = guesses
     parameters = {
@@ -253,6 +261,7 @@ async def predict(tx: AsyncConnection, change: Change, guesses: tuple[Ids, Ids, 
         "taxa": integers(taxa),
         "scores": numbers(scores),
         "keep_log": keep_log,
+        "decided": on_decided,
     }
     return await _change(tx, change, _PREDICT, parameters)
 

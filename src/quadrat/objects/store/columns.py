@@ -115,11 +115,13 @@ async def load_core(tx: AsyncConnection, project_id: ProjectId) -> tuple[Ids, di
 async def load_some(
     tx: AsyncConnection, project_id: ProjectId, object_ids: Ids, columns: Sequence[Column]
 ) -> tuple[Ids, dict[Column, Array]]:
-    """State columns of some objects, in any order; what is gone is left out."""
+    """Columns of one table of some objects, in any order; what is gone is left out. None of form `RANK`."""
+    table = _TABLE.get(columns[0].source, "object")
+    key = "id" if table == "object" else "object_id"
     statement = _PACK_SOME.format(
-        packed=_packed("id", columns),
-        table=sql.Identifier("object"),
-        key=sql.Identifier("id"),
+        packed=_packed(key, columns),
+        table=sql.Identifier(table),
+        key=sql.Identifier(key),
         project=sql.Literal(project_id),
     )
     row = await binary_row(tx, statement, {"ids": integers(object_ids)})

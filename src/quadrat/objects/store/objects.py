@@ -28,6 +28,7 @@ gone_history AS (DELETE FROM objects.history h USING gone WHERE h.object_id = go
 gone_fact AS (DELETE FROM objects.fact f USING gone WHERE f.object_id = gone.id),
 gone_feature AS (DELETE FROM objects.feature f USING gone WHERE f.object_id = gone.id),
 gone_prediction AS (DELETE FROM objects.prediction p USING gone WHERE p.object_id = gone.id),
+gone_vector AS (DELETE FROM objects.vector v USING gone WHERE v.object_id = gone.id),
 counted AS (
     UPDATE objects.project_taxon t SET
         n_objects = t.n_objects - g.n, n_predicted = t.n_predicted - g.p,

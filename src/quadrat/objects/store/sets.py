@@ -215,6 +215,7 @@ _EMPTY = (
     "DELETE FROM objects.prediction p USING objects.object o WHERE p.object_id = o.id AND o.project_id = :project",
     "DELETE FROM objects.fact WHERE project_id = :project",
     "DELETE FROM objects.feature WHERE project_id = :project",
+    "DELETE FROM objects.vector WHERE project_id = :project",
     "DELETE FROM objects.object WHERE project_id = :project",
     "DELETE FROM objects.net_sample WHERE project_id = :project",
     "DELETE FROM objects.project_taxon WHERE project_id = :project",

@@ -7,6 +7,7 @@ from quadrat.api.ecotaxa.convert.times import wire_time
 from quadrat.api.ecotaxa.schemas.jobs import JobModel
 from quadrat.jobs.types import Job, JobState
 from quadrat.objects.actions.imports import IMPORT_ARCHIVE, IMPORT_IMAGES
+from quadrat.objects.actions.prediction import PREDICT
 
 _STATE = {
     JobState.PENDING: "P",
@@ -33,11 +34,34 @@ def _of_images(params: Mapping[str, Any]) -> dict[str, Any]:
     return {"source_path": params["source"], "values": params["values"]}
 
 
+def _of_prediction(params: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "project_id": params["project_id"],
+        "source_project_ids": params["source_project_ids"],
+        "learning_limit": params["learning_limit"],
+        "features": params["features"],
+        "categories": params["categories"],
+        "use_scn": params["use_network"],
+        "pre_mapping": {str(before): after for before, after in params["mapping"]},
+        "classifier": params["classifier"],
+        "model": params["model"],
+        "labels": dict(params["labels"]),
+    }
+
+
 # Name and request of each kind of job that clients of this API ask for.
 _KINDS: Mapping[str, tuple[str, Callable[[Mapping[str, Any]], dict[str, Any]]]] = {
     IMPORT_ARCHIVE: ("FileImport", _of_archive),
     IMPORT_IMAGES: ("SimpleImport", _of_images),
+    PREDICT: ("Prediction", _of_prediction),
 }
+
+
+def _params(found: Job, request_of: Callable[[Mapping[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+    """Imports say the project beside the request, jobs on filtered objects say the filters."""
+    if "filters" in found.params:
+        return {"req": request_of(found.params), "filters": found.params["filters"]}
+    return {"prj_id": found.project_id, "req": request_of(found.params)}
 
 
 def job(found: Job) -> JobModel:
@@ -45,7 +69,7 @@ def job(found: Job) -> JobModel:
     name, request_of = _KINDS.get(found.kind, (found.kind, dict))
     is_killed = found.state is JobState.CANCELLED
     return JobModel(
-        params={"prj_id": found.project_id, "req": request_of(found.params)},
+        params=_params(found, request_of),
         result=dict(found.result),
         errors=[_KILLED] if is_killed else list(found.errors),
         question=dict(found.question),
