@@ -71,6 +71,31 @@ def make_recording(seed: int, wearer: str = "Ada", *, n_samples: int = 600) -> R
     return made
 
 
+def expected(one: Recording, inside: np.ndarray) -> dict[str, Any]:
+    """What statistics say of an area in a recording: the definitions, read one by one."""
+    hits = [there and inside_at(inside, x, y) for _, _, _, there, x, y in one.fixations]
+    on = [fixation for fixation, hit in zip(one.fixations, hits, strict=True) if hit]
+    lengths = [math.floor((end - start) / 1e6 + 0.5) for _, start, end, *_ in on]
+    gaze = [at for at, there, x, y in one.samples if there and inside_at(inside, x, y)]
+    visits = sum(hit and not before for before, hit in zip([False, *hits], hits, strict=False))
+    first = math.floor((on[0][1] - START_NS) / 1e6 + 0.5) if on else None
+    return {
+        "recording_id": one.id,
+        "wearer_name": one.wearer,
+        "total_fixations": len(on),
+        "total_fixation_duration_ms": sum(lengths),
+        "average_fixation_duration_ms": round(sum(lengths) / len(on), 3) if on else None,
+        "time_to_first_fixation_ms": first,
+        "time_to_first_fixation_from_section_ms": first,
+        "first_fixation_duration_ms": lengths[0] if on else None,
+        "visits": visits,
+        "revisits": max(0, visits - 1),
+        "gaze_samples": len(gaze),
+        "total_gaze_duration_ms": len(gaze) * 5.0,
+        "time_to_first_gaze_ms": math.floor((gaze[0] - START_NS) / 1e6 + 0.5) if gaze else None,
+    }
+
+
 def to_files(recordings: list[Recording]) -> dict[str, tuple[str, str]]:
     """A Reference Image Mapper download."""
     gaze = [

@@ -274,5 +274,5 @@ class _DeadBlobColumns(TypedColumns):
     prefix: Named[str] = Column(Text)
 
 
-# Filled by triggers when rows that own bytes go, in whatever way; emptied by the sweep.
+# Filled by triggers when rows that own bytes go, in whatever way; emptied by the purge.
 dead_blob = Table("dead_blob", metadata, _DeadBlobColumns, schema=SCHEMA)

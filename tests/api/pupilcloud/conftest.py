@@ -2,7 +2,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
@@ -25,7 +24,7 @@ class Resources:
     blobs: BlobStore
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def gaze_database(new_database: Callable[[], str]) -> str:
     """A database of its own: a worker takes every job that it finds."""
     url = new_database()
@@ -33,14 +32,16 @@ def gaze_database(new_database: Callable[[], str]) -> str:
     return url
 
 
-@pytest.fixture
-async def gaze_house(gaze_database: str, tmp_path: Path, anyio_backend: str) -> AsyncIterator[House]:
-    """What the areas-of-interest API needs, a worker for its jobs among it."""
+@pytest.fixture(scope="module")
+async def gaze_house(
+    gaze_database: str, tmp_path_factory: pytest.TempPathFactory, anyio_backend: str
+) -> AsyncIterator[House]:
+    """What the areas-of-interest API needs, a worker for its jobs among it; a module's tests share it."""
     async with AsyncExitStack() as cleanup:
         db = Database(gaze_database, pool_size=8)
         cleanup.push_async_callback(db.close)
         house = await open_house(db, cleanup)
-        blobs = BlobStore.on_disk(tmp_path / "store", b"k" * 32)
+        blobs = BlobStore.on_disk(tmp_path_factory.mktemp("gaze") / "store", b"k" * 32)
         listener = Listener(db.dsn)
         waiter = JobWaiter(db, listener)
         await listener.start()

@@ -1,12 +1,10 @@
-import math
-from typing import Any
 from uuid import uuid4
 
 import numpy as np
 import pytest
 
 from quadrat.gaze.analysis import Analyst
-from support.gaze import HEIGHT, START_NS, WIDTH, Lab, Recording, inside_at, make_recording, rectangle, to_files
+from support.gaze import HEIGHT, WIDTH, Lab, Recording, expected, make_recording, rectangle, to_files
 
 pytestmark = pytest.mark.anyio
 
@@ -17,31 +15,6 @@ MASKS = {
     # Half the size of the reference image.
     "small": rectangle(0, 0, WIDTH, HEIGHT)[:150, :200] & (np.arange(150) < 40)[:, None],
 }
-
-
-def expected(one: Recording, inside: np.ndarray) -> dict[str, Any]:
-    """The definitions, read one by one."""
-    hits = [there and inside_at(inside, x, y) for _, _, _, there, x, y in one.fixations]
-    on = [fixation for fixation, hit in zip(one.fixations, hits, strict=True) if hit]
-    lengths = [math.floor((end - start) / 1e6 + 0.5) for _, start, end, *_ in on]
-    gaze = [at for at, there, x, y in one.samples if there and inside_at(inside, x, y)]
-    visits = sum(hit and not before for before, hit in zip([False, *hits], hits, strict=False))
-    first = math.floor((on[0][1] - START_NS) / 1e6 + 0.5) if on else None
-    return {
-        "recording_id": one.id,
-        "wearer_name": one.wearer,
-        "total_fixations": len(on),
-        "total_fixation_duration_ms": sum(lengths),
-        "average_fixation_duration_ms": round(sum(lengths) / len(on), 3) if on else None,
-        "time_to_first_fixation_ms": first,
-        "time_to_first_fixation_from_section_ms": first,
-        "first_fixation_duration_ms": lengths[0] if on else None,
-        "visits": visits,
-        "revisits": max(0, visits - 1),
-        "gaze_samples": len(gaze),
-        "total_gaze_duration_ms": len(gaze) * 5.0,
-        "time_to_first_gaze_ms": math.floor((gaze[0] - START_NS) / 1e6 + 0.5) if gaze else None,
-    }
 
 
 @pytest.fixture

@@ -58,6 +58,8 @@ def test_what_cannot_be_drawn_is_refused(options: HeatmapOptions):
     [
         (Colormap.VIRIDIS, (68, 1, 84), (253, 231, 37)),
         (Colormap.MAGMA, (0, 0, 4), (252, 253, 191)),
+        (Colormap.INFERNO, (0, 0, 4), (252, 255, 164)),
+        (Colormap.CIVIDIS, (0, 34, 78), (254, 232, 56)),
         (Colormap.TURBO, (48, 18, 59), (122, 4, 3)),
         (Colormap.JET, (0, 0, 128), (128, 0, 0)),
         (Colormap.TRAFFIC_LIGHT, (0, 255, 0), (255, 0, 0)),

@@ -5,9 +5,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from quadrat.jobs.actions import enqueue
 from quadrat.jobs.types import Queueing
 
-SWEEP = "gaze.sweep"
+PURGE = "gaze.purge"
 
 
-async def ask_for_sweep(tx: AsyncConnection) -> None:
+async def ask_for_purge(tx: AsyncConnection) -> None:
     """Call in every transaction that removes or replaces what owns bytes; triggers have noted them."""
-    await enqueue(tx, SWEEP, {}, queueing=Queueing(once=True))
+    await enqueue(tx, PURGE, {}, queueing=Queueing(once=True, lock=PURGE))

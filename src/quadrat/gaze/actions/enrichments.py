@@ -17,7 +17,7 @@ from quadrat.gaze.actions.access import (
     open_project,
     require_write,
 )
-from quadrat.gaze.actions.cleaning import ask_for_sweep
+from quadrat.gaze.actions.cleaning import ask_for_purge
 from quadrat.gaze.actions.files import NewReference, create_reference
 from quadrat.gaze.rules.texts import check_name
 from quadrat.gaze.store import enrichments as store
@@ -188,7 +188,7 @@ async def delete_enrichment(tx: AsyncConnection, caller: Caller, path: Enrichmen
     opened = await open_enrichment(tx, caller, path, None)
     require_write(caller, opened.access, "gaze.delete", made_by=opened.enrichment.created_by)
     await store.delete_enrichment(tx, opened.enrichment.id)
-    await ask_for_sweep(tx)
+    await ask_for_purge(tx)
 
 
 # The manual mapper.

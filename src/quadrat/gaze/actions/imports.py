@@ -12,6 +12,7 @@ from quadrat.base.clock import now
 from quadrat.base.ids import new_uuid
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.gaze.actions.access import EnrichmentPath, Opened, open_enrichment, require_plane, require_write
+from quadrat.gaze.actions.cleaning import ask_for_purge
 from quadrat.gaze.rules.texts import MAX_NAME
 from quadrat.gaze.store import enrichments as store
 from quadrat.gaze.store import fixations as fixation_store
@@ -157,6 +158,8 @@ async def store_recordings(
             await store.delete_mapping(tx, before.id)
         made.append(await _Storing(tx, organization_id, enrichment, by).store(one))
     await store.update_enrichment(tx, enrichment.id, {})
+    if replace:
+        await ask_for_purge(tx)
     return made
 
 

@@ -5,7 +5,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.gaze.actions.access import not_found
-from quadrat.gaze.actions.cleaning import ask_for_sweep
+from quadrat.gaze.actions.cleaning import ask_for_purge
 from quadrat.identity.actions import projects
 from quadrat.identity.actions.workspaces import Workspace
 from quadrat.identity.types import Caller, Project
@@ -31,4 +31,4 @@ async def delete_project(tx: AsyncConnection, caller: Caller, workspace: Workspa
     """
     await get_project(tx, caller, workspace, uuid)
     await projects.delete_project(tx, caller, uuid)
-    await ask_for_sweep(tx)
+    await ask_for_purge(tx)

@@ -11,7 +11,7 @@ from quadrat.base.clock import now
 from quadrat.base.ids import new_uuid
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.gaze.actions.access import not_found, open_project
-from quadrat.gaze.actions.cleaning import ask_for_sweep
+from quadrat.gaze.actions.cleaning import ask_for_purge
 from quadrat.gaze.rules.texts import check_name
 from quadrat.gaze.store import recordings as store
 from quadrat.gaze.types import Event, EventOrigin, Recording, Wearer
@@ -61,7 +61,7 @@ async def delete_recording(tx: AsyncConnection, caller: Caller, workspace: Works
     if found is None:
         raise not_found("Recording", uuid)
     await store.delete_recordings(tx, [found.id])
-    await ask_for_sweep(tx)
+    await ask_for_purge(tx)
 
 
 async def list_wearers(tx: AsyncConnection, caller: Caller, workspace: Workspace) -> Sequence[Wearer]:

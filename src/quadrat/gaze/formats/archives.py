@@ -57,7 +57,11 @@ def _unpack(opened: zipfile.ZipFile, scratch: Path, max_bytes: int) -> list[File
         kind = None if entry.is_dir() else kind_of(path.name)
         # A surface's own files win over those of the scene camera beside them.
         if kind is not None and (kind not in folders[str(path.parent)] or path.name not in _EXACT):
+            before = folders[str(path.parent)].get(kind)
+            if before is not None and PurePosixPath(before.filename).name not in _EXACT:
+                raise _several_surfaces(before.filename, entry.filename)
             folders[str(path.parent)][kind] = entry
+    _inherit_info(folders)
     found = []
     left = max_bytes
     for number, (folder, files) in enumerate(folders.items()):
@@ -70,11 +74,29 @@ def _unpack(opened: zipfile.ZipFile, scratch: Path, max_bytes: int) -> list[File
             paths[kind] = target / kind
             left = _extract(opened, entry, paths[kind], left)
         names = {kind: entry.filename for kind, entry in files.items()}
-        folder_name = PurePosixPath(folder).name
+        owner = PurePosixPath(folder if "info" not in files else names["info"])
+        folder_name = owner.name if "info" not in files else owner.parent.name
         found.append(FileSet(paths, names, folder_name if folder_name not in {"", "."} else None))
     if not found:
         raise QuadratError(ErrorKind.INVALID, "The archive holds neither gaze.csv nor fixations.csv.", field="archive")
     return found
+
+
+def _several_surfaces(first: str, second: str) -> QuadratError:
+    return QuadratError(
+        ErrorKind.INVALID,
+        f"The archive holds more than one surface: {first} and {second}. Import each into an enrichment of its own.",
+        field="archive",
+    )
+
+
+def _inherit_info(folders: dict[str, dict[str, zipfile.ZipInfo]]) -> None:
+    """Programs on the desktop export into a folder below the recording, whose info.json stays above."""
+    for folder, files in folders.items():
+        above = (str(parent) for parent in PurePosixPath(folder).parents)
+        with_info = next((parent for parent in above if "info" in folders.get(parent, {})), None)
+        if "info" not in files and with_info is not None:
+            files["info"] = folders[with_info]["info"]
 
 
 def _extract(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, left: int) -> int:

@@ -41,6 +41,7 @@ class ImportReader:
         self._progress = progress
         self._rows = 0
         self._lone = given.recording_id
+        self._events: list[tuple[UUID | None, str, int]] = []
         self.recordings: dict[UUID, RawRecording] = {}
         self.gaze_layout: Layout | None = None
         self.fixation_layout: Layout | None = None
@@ -53,9 +54,10 @@ class ImportReader:
         """
         self._read_info()
         self._read_sections()
+        self._read_events()
         self._read_gaze()
         self._read_fixations()
-        self._read_events()
+        self._attach_events()
         for recording in self.recordings.values():
             recording.folder_name = self._files.folder_name
 
@@ -71,7 +73,9 @@ class ImportReader:
     def _lone_id(self) -> UUID:
         """The recording of files that name none."""
         if self._lone is None:
-            self._lone = next(iter(self.recordings)) if len(self.recordings) == 1 else new_uuid()
+            # Neon Player's files of a surface name no recording, but its events do.
+            known = list(self.recordings) or list({uuid for uuid, _, _ in self._events if uuid is not None})
+            self._lone = known[0] if len(known) == 1 else new_uuid()
         return self._lone
 
     # The files.
@@ -133,10 +137,14 @@ class ImportReader:
             for line, row in file.rows():
                 place = f"{self._files.names['events']}, line {line}: recording id"
                 text = _text(row["recording"])
-                if text is not None and _uuid(text, place) not in self.recordings:
-                    continue
-                recording = self._recording(text, place)
-                recording.events.append((str(row["name"]), int(str(row["t"]))))
+                uuid = None if text is None else _uuid(text, place)
+                self._events.append((uuid, str(row["name"]), int(str(row["t"]))))
+
+    def _attach_events(self) -> None:
+        for uuid, name, at_ns in self._events:
+            recording = self.recordings.get(self._lone_id() if uuid is None else uuid)
+            if recording is not None:
+                recording.events.append((name, at_ns))
 
     def _read_gaze(self) -> None:
         for file in self._open("gaze", GAZE_LAYOUTS):

@@ -2,7 +2,8 @@
 
 Source: spec of the areas-of-interest API, section 2.6: a histogram with 300 bins on the wider side, a Gaussian blur,
 division by the maximum, Lanczos to the size of the picture. The colour maps are published approximations: Turbo by
-Google (Apache-2.0), Viridis and Magma as polynomials by Matt Zucker (CC0), Jet by its piecewise definition.
+Google (Apache-2.0), Viridis, Magma and Inferno as polynomials by Matt Zucker (CC0), Cividis as one fitted to the map of
+Nunez, Anderton and Renslow (2018, CC0), Jet by its piecewise definition.
 """
 
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ class Colormap(StrEnum):
     JET = "Jet"
     MAGMA = "Magma"
     VIRIDIS = "Viridis"
+    INFERNO = "Inferno"
+    CIVIDIS = "Cividis"
     TRAFFIC_LIGHT = "Traffic Light"
 
 
@@ -50,6 +53,24 @@ _POLYNOMIALS: dict[Colormap, tuple[tuple[float, float, float], ...]] = {
         (6.2282699363, 14.1799333668, 56.6905526007),
         (4.7763849977, -13.7451453777, -65.3530326334),
         (-5.4354558559, 4.6458526122, 26.3124352496),
+    ),
+    Colormap.INFERNO: (
+        (0.0002189404, 0.0016510046, -0.0194808984),
+        (0.1065134195, 0.5639564368, 3.9327123889),
+        (11.6024930825, -3.9728539657, -15.9423941063),
+        (-41.7039961314, 17.4363988821, 44.3541451987),
+        (77.1629356994, -33.4023589421, -81.8073092574),
+        (-71.3194282450, 32.6260642640, 73.2095198580),
+        (25.1311262248, -12.2426689524, -23.0703250029),
+    ),
+    Colormap.CIVIDIS: (
+        (-0.0089734425, 0.1367558936, 0.2941701871),
+        (-0.3846890463, 0.6394937024, 2.9826539258),
+        (15.4292103485, 0.3855616507, -22.3637603722),
+        (-58.9770314611, -1.4041971194, 74.8635610980),
+        (102.3704915104, 2.6009142965, -121.3031642206),
+        (-83.1872389608, -2.1407503893, 93.9742163957),
+        (25.7760701436, 0.6881223150, -28.2625330184),
     ),
     Colormap.MAGMA: (
         (-0.0021364851, -0.0007496551, -0.0053861279),

@@ -163,7 +163,7 @@ async def list_dead_blobs(tx: AsyncConnection) -> list[tuple[int, str]]:
 
 
 async def insert_dead_blob(tx: AsyncConnection, prefix: str) -> None:
-    """Note a folder for the sweep."""
+    """Note a folder for the purge."""
     await tx.execute(insert(dead_blob).values(prefix=prefix))
 
 

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from quadrat.gaze.actions.cleaning import PURGE
 from quadrat.gaze.store import files as store
 from quadrat.gaze.tasks.resources import GazeResources
 from quadrat.jobs.registry import JobContext
+from quadrat.serving.actions.housekeeping import purge_tomorrow
 
 
 async def drop_upload(context: JobContext[GazeResources], params: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -13,7 +15,7 @@ async def drop_upload(context: JobContext[GazeResources], params: Mapping[str, A
     return {"removed": await context.resources.blobs.delete_prefix(str(params["folder"]))}
 
 
-async def sweep(context: JobContext[GazeResources], _params: Mapping[str, Any]) -> Mapping[str, Any]:
+async def purge(context: JobContext[GazeResources], params: Mapping[str, Any]) -> Mapping[str, Any]:
     """Remove the bytes of rows that are gone, in whatever way they went. Safe to repeat."""
     async with context.db.begin() as tx:
         dead = await store.list_dead_blobs(tx)
@@ -22,4 +24,6 @@ async def sweep(context: JobContext[GazeResources], _params: Mapping[str, Any]) 
         removed += await context.resources.blobs.delete_prefix(prefix)
     async with context.db.begin() as tx:
         await store.forget_dead_blobs(tx, [id_ for id_, _ in dead])
+        if params.get("daily"):
+            await purge_tomorrow(tx, PURGE)
     return {"removed": removed}

@@ -1,9 +1,9 @@
 """The jobs of gaze."""
 
-from quadrat.gaze.actions.cleaning import SWEEP
+from quadrat.gaze.actions.cleaning import PURGE
 from quadrat.gaze.actions.exports import EXPORT
 from quadrat.gaze.actions.imports import DROP_UPLOAD, IMPORT
-from quadrat.gaze.tasks.cleaning import drop_upload, sweep
+from quadrat.gaze.tasks.cleaning import drop_upload, purge
 from quadrat.gaze.tasks.exports import export_enrichment
 from quadrat.gaze.tasks.imports import import_files
 from quadrat.jobs.registry import Handler
@@ -12,5 +12,5 @@ HANDLERS = (
     Handler(IMPORT, import_files, max_attempts=3),
     Handler(EXPORT, export_enrichment),
     Handler(DROP_UPLOAD, drop_upload),
-    Handler(SWEEP, sweep),
+    Handler(PURGE, purge),
 )

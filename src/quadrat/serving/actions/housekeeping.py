@@ -12,7 +12,7 @@ from quadrat.jobs.types import Queueing
 
 PURGE = "serving.purge"
 # The domains above have theirs, which are known here by name only.
-_PURGES = (PURGE, "samples.purge", "objects.purge")
+_PURGES = (PURGE, "samples.purge", "objects.purge", "gaze.purge")
 _DAILY = {"daily": True}
 
 

@@ -1,5 +1,6 @@
 """Areas of interest. Three odd routes of upstream are true aliases of their plain ones."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Literal
 
@@ -138,7 +139,8 @@ async def get_aoi_stats(request: Request, caller: SignedIn, raw: AtEnrichment, r
 async def get_aoi_sequences(request: Request, caller: SignedIn, raw: AtEnrichment, rids: Rids = []) -> Response:  # noqa: B006
     """Visits in order of time, and transitions between areas."""
     found = await _sequences(request, planner(request, caller, raw, rids))
-    return json_response({"code": 200, "status": "success", "result": convert_statistics.sequences(found)})
+    result = await asyncio.to_thread(convert_statistics.sequences, found)
+    return json_response({"code": 200, "status": "success", "result": result})
 
 
 async def _sequences(request: Request, plan: Callable[[], Awaitable[Plan]]) -> Statistics:
@@ -173,7 +175,8 @@ async def get_aoi_table(
             "visits": tables.visit_rows,
             "transitions": tables.transition_rows,
         }[table]
-        text = tables.to_csv(rows(await _sequences(request, plan)))
+        found = await _sequences(request, plan)
+        text = await asyncio.to_thread(lambda: tables.to_csv(rows(found)))
     return Response(text, media_type="text/csv", headers={"Content-Disposition": f'attachment; filename="{table}.csv"'})
 
 
@@ -181,7 +184,8 @@ async def _fixation_table(request: Request, plan: Callable[[], Awaitable[Plan]])
     analyst: Analyst = request.state.analyst
 
     async def compute(made: Plan) -> str:
-        return tables.to_csv(tables.fixation_rows(made.aois, await analyst.hits_of(made)))
+        hits = await analyst.hits_of(made)
+        return await asyncio.to_thread(lambda: tables.to_csv(tables.fixation_rows(made.aois, hits)))
 
     return await analyst.fresh(plan, compute)
 

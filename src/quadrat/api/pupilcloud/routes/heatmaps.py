@@ -20,7 +20,7 @@ from quadrat.gaze import heatmaps
 from quadrat.gaze.actions.statistics import plan_statistics
 from quadrat.gaze.analysis import Analyst, Plan
 from quadrat.gaze.heatmaps import Heatmap
-from quadrat.gaze.rules.heatmaps import Grid, HeatmapOptions
+from quadrat.gaze.rules.heatmaps import Colormap, Grid, HeatmapOptions
 from quadrat.gaze.types import PLANAR_KINDS
 from quadrat.identity.types import Caller
 from quadrat.storage.sniff import image_type
@@ -41,7 +41,7 @@ async def _query(  # noqa: PLR0913, PLR0917 - one for each parameter of the quer
     width: int | None = None,
     height: int | None = None,
     max_size: int | None = None,
-    colormap: Annotated[str | None, Query(description="Turbo, Jet, Magma, Viridis or Traffic Light")] = None,
+    colormap: Annotated[str | None, Query(description=", ".join(Colormap))] = None,
     as_json: Annotated[bool | None, Query(alias="json")] = None,
     weight: Literal["none", "duration"] | None = None,
 ) -> HeatmapPost:
