@@ -22,13 +22,17 @@ STATUS = {
     ErrorKind.UNAVAILABLE: 503,
     ErrorKind.UNSUPPORTED: 405,
 }
-_PLAIN_POSTS = "recordings:import"
+_PLAIN_POSTS = ("/recordings:import", "/heatmap", "/heatmap/zip_download")
 
 
 def render(error: QuadratError, request: Request) -> Response:
     """Status and body of a refusal."""
     status = STATUS[error.kind]
-    if error.kind is ErrorKind.INVALID and request.method == "POST" and not request.url.path.endswith(_PLAIN_POSTS):
+    if (
+        error.kind is ErrorKind.INVALID
+        and request.method == "POST"
+        and not request.url.path.rstrip("/").endswith(_PLAIN_POSTS)
+    ):
         status = 409
     return render_status(status, error)
 

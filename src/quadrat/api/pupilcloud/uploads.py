@@ -2,13 +2,14 @@
 
 import base64
 import binascii
+import contextlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from starlette.datastructures import UploadFile
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from quadrat.api.limited import limit_body
@@ -167,10 +168,11 @@ def upload_name(request: Request) -> str:
 
 
 async def pieces_of(request: Request, max_bytes: int) -> AsyncIterator[bytes]:
-    """The body as it comes."""
-    async for piece in limit_body(request, max_bytes).stream():
-        if piece:
-            yield piece
+    """The body as it comes, as far as it comes: whoever is cut off goes on from there."""
+    with contextlib.suppress(ClientDisconnect):
+        async for piece in limit_body(request, max_bytes).stream():
+            if piece:
+                yield piece
 
 
 def no_content(offset_bytes: int) -> Response:
