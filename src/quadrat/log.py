@@ -22,7 +22,9 @@ def configure(*, level: str, format: Literal["auto", "json", "text"], process: s
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer() if text else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        if text
+        else structlog.processors.JSONRenderer()
     )
     exceptions: list[structlog.typing.Processor] = [] if text else [structlog.processors.format_exc_info]
     handler = logging.StreamHandler(sys.stderr)
