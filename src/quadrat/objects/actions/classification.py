@@ -12,6 +12,7 @@ from quadrat.identity.types import Caller, ProjectId, UserId
 from quadrat.objects.actions.access import open_set, open_sets
 from quadrat.objects.actions.queries import read_selection, select_objects
 from quadrat.objects.columns.cache import ColumnCache
+from quadrat.objects.frames.sets import distinct, last_of_each
 from quadrat.objects.frames.specs import Ids, Numbers
 from quadrat.objects.rules.classification import Reversion
 from quadrat.objects.rules.filters import only_last_annotator
@@ -75,7 +76,7 @@ async def check_decisions(tx: AsyncConnection, object_ids: Ids, taxa: Ids) -> No
         QuadratError: invalid.
     """
     _check_lengths(object_ids, classifications=taxa)
-    await _check_taxa(tx, np.unique(taxa[taxa != KEEP]))
+    await _check_taxa(tx, distinct(taxa[taxa != KEEP]))
 
 
 async def decide(
@@ -83,10 +84,9 @@ async def decide(
 ) -> int:
     """The part of `classify` that a change has been begun for; how many objects changed."""
     object_ids, taxa = given
-    last = _last_of_each(object_ids)
-    n = await store.decide(tx, change, (object_ids[last], taxa[last]), state, caller.user_id)
-    assigned = np.unique(taxa[taxa != KEEP])
-    await object_store.remember_taxa(tx, caller.user_id, change.project_id, assigned.tolist())
+    last = last_of_each(object_ids)
+    n, n_found = await store.decide(tx, change, (object_ids[last], taxa[last]), state, caller.user_id)
+    check_found(n_found, last)
     return n
 
 
@@ -114,10 +114,11 @@ async def classify_auto(
     _check_lengths(object_ids, classifications=taxa, scores=scores)
     _check_scores(scores)
     project_id = await open_objects(tx, caller, object_ids, Permission.CLASSIFY, cache)
-    await _check_taxa(tx, np.unique(taxa))
-    last = _last_of_each(object_ids)
+    await _check_taxa(tx, distinct(taxa))
+    last = last_of_each(object_ids)
     change = await begin_change(tx, project_id)
-    await store.predict(tx, change, (object_ids[last], taxa[last], scores[last]), keep_log=keep_log)
+    n_found = await store.predict(tx, change, (object_ids[last], taxa[last], scores[last]), keep_log=keep_log)
+    check_found(n_found, last)
     return len(object_ids)
 
 
@@ -187,7 +188,6 @@ async def reclassify(
     change = await begin_change(tx, project_id)
     selected = await select_objects(tx, cache, selection, before=change.number)
     await store.decide(tx, change, (selected, np.full(len(selected), taxon_id)), None, caller.user_id)
-    await object_store.remember_taxa(tx, caller.user_id, project_id, [taxon_id])
     whole = selection.conditions.one_whole_taxon
     if whole is not None:
         await log_reclassification(tx, change, (TaxonId(whole), taxon_id), reason.strip()[0], len(selected))
@@ -259,21 +259,23 @@ async def open_objects(
     permission: Permission,
     cache: ColumnCache | None = None,
 ) -> ProjectId:
-    """The one project of objects that all exist, when the caller holds the permission there.
+    """The one project of objects, when the caller holds the permission there.
+
+    Whoever changes the objects looks again whether they are all there, once the project's clock is held.
 
     Raises:
         QuadratError: invalid for no objects or several projects, not_found, forbidden.
     """
     if not len(object_ids):
         raise _invalid("target_ids", "Name at least one object.")
-    places = None if cache is None else await cache.find_places(tx, np.unique(object_ids))
-    if places is not None:
-        await open_set(tx, caller, places.project_id, permission)
-        return places.project_id
+    remembered = None if cache is None else cache.find_project(object_ids)
+    if remembered is not None:
+        await open_set(tx, caller, remembered, permission)
+        return remembered
     known = await object_store.projects_of(tx, object_ids)
     await open_sets(tx, caller, list(known), permission)
-    if sum(known.values()) < len(np.unique(object_ids)):
-        raise QuadratError(ErrorKind.NOT_FOUND, "Object not found", field="target_ids")
+    if sum(known.values()) < len(distinct(object_ids)):
+        raise _not_found()
     if len(known) > 1:
         raise _invalid("target_ids", "All objects must be in one project.")
     return next(iter(known))
@@ -309,8 +311,15 @@ async def _check_taxa(tx: AsyncConnection, taxa: Ids, *, field: str = "classific
         raise _invalid(field, f"There is no taxon {', '.join(map(str, sorted(unknown)[:5]))}.")
 
 
-def _last_of_each(object_ids: Ids) -> Ids:
-    """Positions of the last occurrence of each object, by number of the object."""
-    _, first_from_behind = np.unique(object_ids[::-1], return_index=True)
-    last: Ids = len(object_ids) - 1 - first_from_behind
-    return last
+def _not_found() -> QuadratError:
+    return QuadratError(ErrorKind.NOT_FOUND, "Object not found", field="target_ids")
+
+
+def check_found(n_found: int, wanted: Ids) -> None:
+    """Refuse when some of the objects that were to change are gone.
+
+    Raises:
+        QuadratError: not_found.
+    """
+    if n_found < len(wanted):
+        raise _not_found()

@@ -12,8 +12,9 @@ from quadrat.errors import ErrorKind, QuadratError
 from quadrat.identity.types import Caller, ProjectId
 from quadrat.jobs.actions import enqueue
 from quadrat.objects.actions.access import open_set, open_sets
-from quadrat.objects.actions.classification import begin_change, open_objects
+from quadrat.objects.actions.classification import begin_change, check_found, open_objects
 from quadrat.objects.columns.cache import ColumnCache
+from quadrat.objects.frames.sets import distinct
 from quadrat.objects.frames.specs import Ids
 from quadrat.objects.rules.corrections import read_corrections
 from quadrat.objects.rules.sun import sun_position
@@ -110,7 +111,7 @@ async def correct_objects(
     project_id = await open_objects(tx, caller, object_ids, Permission.UPDATE, cache)
     change = await begin_change(tx, project_id)
     wanted = read_corrections(given, await free_columns(tx, project_id), change.at)
-    chosen = np.unique(object_ids)
+    chosen = distinct(object_ids)
     n = 0
     if wanted.facts:
         n = await store.update_facts(tx, project_id, chosen, wanted.facts)
@@ -119,6 +120,7 @@ async def correct_objects(
     if wanted.numbers or wanted.texts:
         n = max(n, await store.update_features(tx, project_id, chosen, wanted.numbers, wanted.texts))
     if n:
+        check_found(n, chosen)
         await note_change(tx, project_id, change.number, ChangeKind.CONTENT, chosen)
     return n
 

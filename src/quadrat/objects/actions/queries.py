@@ -13,6 +13,7 @@ from quadrat.objects.actions.access import open_set, open_sets
 from quadrat.objects.columns.cache import ColumnCache, Needs, Reading
 from quadrat.objects.frames import conditions as in_memory
 from quadrat.objects.frames import specs
+from quadrat.objects.frames.sets import distinct
 from quadrat.objects.frames.sorting import Window, sort_key, sorted_window
 from quadrat.objects.frames.specs import Array, Ids, Mask
 from quadrat.objects.rules.fields import Field, Order, read_fields, read_order
@@ -196,7 +197,7 @@ async def list_parents(tx: AsyncConnection, cache: ColumnCache, caller: Caller, 
     Raises:
         QuadratError: forbidden, when some of them are in a project that the caller may not read.
     """
-    chosen = np.unique(object_ids)
+    chosen = distinct(object_ids)
     places = await cache.find_places(tx, chosen)
     if places is not None:
         await open_set(tx, caller, places.project_id, Permission.READ)

@@ -171,19 +171,26 @@ class ColumnCache:
                 self._touch(project_id, wanted)
                 self._shrink(project_id, wanted)
 
+    def find_project(self, object_ids: Ids) -> ProjectId | None:
+        """The held project that has, or lately had, all of the objects; who relies on it looks again."""
+        for project_id, entry in self._entries.items():
+            frame = entry.frame
+            if frame is not None and len(object_ids) and len(frame.positions_of(object_ids)) == len(object_ids):
+                return project_id
+        return None
+
     async def find_places(self, tx: AsyncConnection, object_ids: Ids) -> Places | None:
         """Where objects belong, when one of the held projects has them all."""
-        for project_id, entry in list(self._entries.items()):
-            frame = entry.frame
-            if frame is None or not len(object_ids) or len(frame.positions_of(object_ids)) < len(object_ids):
-                continue
-            # Only what is still there once the project's changes have been followed counts.
-            async with self.reading(tx, project_id, Needs()) as reading:
-                view = reading.view
-                at = reading.positions_of(object_ids)
-                if len(at) == len(object_ids):
-                    return Places(project_id, view.values[ACQUISITION][at], view.values[SAMPLE][at])
-        return None
+        project_id = self.find_project(object_ids)
+        if project_id is None:
+            return None
+        # Only what is still there once the project's changes have been followed counts.
+        async with self.reading(tx, project_id, Needs()) as reading:
+            view = reading.view
+            at = reading.positions_of(object_ids)
+            if len(at) < len(object_ids):
+                return None
+            return Places(project_id, view.values[ACQUISITION][at], view.values[SAMPLE][at])
 
     async def compute(self, work: Callable[[], Result]) -> Result:
         """Run what takes longer than a moment beside the event loop."""

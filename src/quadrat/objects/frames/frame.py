@@ -6,7 +6,7 @@ from uuid import UUID
 
 import numpy as np
 
-from quadrat.objects.frames.sorting import Permutation
+from quadrat.objects.frames.sorting import Permutation, same
 from quadrat.objects.frames.specs import CORE, Array, Column, Form, Ids, Positions, Source
 from quadrat.objects.frames.texts import DistinctTexts
 
@@ -82,6 +82,11 @@ class Frame:
     def positions_of(self, object_ids: Ids) -> Positions:
         """Positions of the objects that are held; others are left out."""
         ids = self.ids
+        if len(ids) and int(ids[-1]) - int(ids[0]) == len(ids) - 1:
+            # Numbers without a gap, as an import leaves them.
+            inside = (object_ids >= ids[0]) & (object_ids <= ids[-1])
+            positions: Positions = (object_ids if inside.all() else object_ids[inside]) - ids[0]
+            return positions
         at = np.searchsorted(ids, object_ids)
         at[at == len(ids)] = 0
         return at[ids[at] == object_ids] if len(ids) else at[:0]
@@ -107,10 +112,13 @@ class Frame:
         positions = self.positions_of(object_ids)
         inside = np.isin(object_ids, self.ids, assume_unique=True) if len(positions) != len(object_ids) else slice(None)
         for column, array in values.items():
-            self.values[column] = _assigned(self.values[column], positions, array[inside])
-        for column, permutation in list(self.permutations.items()):
-            if column.source is Source.STATE and not permutation.soil(positions):
-                del self.permutations[column]
+            before, after = self.values[column], array[inside]
+            permutation = self.permutations.get(column)
+            if permutation is not None:
+                moved = positions[~same(before[positions], after)]
+                if len(moved) and not permutation.soil(moved):
+                    del self.permutations[column]
+            self.values[column] = _assigned(before, positions, after)
 
     def change_annotations(self, object_ids: Ids, found: tuple[Ids, Ids]) -> None:
         """What history now says of some objects: pairs of object and author."""

@@ -15,6 +15,7 @@ from quadrat.objects.frames.specs import NO_ID, NO_LETTER, STATE, UNCLASSIFIED, 
 
 _SORT_AS_IS = 20_000
 _SOILED_PART = 10
+_LOOKED_AT = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ def _mended(order: npt.NDArray[np.int32], key: Array, moved: npt.NDArray[np.int3
         middle = (low + high) // 2
         there = rest[np.minimum(middle, len(rest) - 1)]
         values = key[there]
-        before = _less(values, wanted) | (_same(values, wanted) & (there < moved))
+        before = _less(values, wanted) | (same(values, wanted) & (there < moved))
         low = np.where(open_ & before, middle + 1, low)
         high = np.where(open_ & ~before, middle, high)
     return np.insert(rest, low, moved)
@@ -92,7 +93,8 @@ def _less(left: Array, right: Array) -> Mask:
     return less | (~np.isnan(left) & np.isnan(right)) if left.dtype.kind == "f" else less
 
 
-def _same(left: Array, right: Array) -> Mask:
+def same(left: Array, right: Array) -> Mask:
+    """Where values are the same; a missing number is the same as another."""
     same: Mask = left == right
     return same | (np.isnan(left) & np.isnan(right)) if left.dtype.kind == "f" else same
 
@@ -116,14 +118,36 @@ def sorted_window(
         descending: The other way round, ties too.
         whole: Gives the order of all objects by the key.
     """
-    positions: Positions = np.arange(n) if selected is None else np.flatnonzero(selected)
-    if key is not None:
-        if len(positions) <= _SORT_AS_IS or key.dtype.itemsize <= 2:
+    found = n if selected is None else int(np.count_nonzero(selected))
+    end = found if window.size is None else min(found, window.start + window.size)
+    # The window as it lies in rising order.
+    first, last = (max(0, found - end), max(0, found - window.start)) if descending else (window.start, end)
+    if key is not None and found > _SORT_AS_IS and key.dtype.itemsize > 2:
+        order = whole()
+        part = order[first:last] if selected is None else _picked(order, selected, found, (first, last))
+    elif key is None and selected is None:
+        part = np.arange(first, max(first, last))
+    else:
+        positions = np.arange(n) if selected is None else np.flatnonzero(selected)
+        if key is not None:
             positions = positions[np.argsort(key[positions], kind="stable")]
-        else:
-            order = whole()
-            positions = order if selected is None else order[selected[order]]
-    end = len(positions) if window.size is None else min(len(positions), window.start + window.size)
-    if not descending:
-        return positions[window.start : end]
-    return positions[max(0, len(positions) - end) : max(0, len(positions) - window.start)][::-1]
+        part = positions[first:last]
+    return part[::-1] if descending else part
+
+
+def _picked(order: Positions, selected: Mask, found: int, window: tuple[int, int]) -> Positions:
+    """The window of what is selected, in order; of the order only as much is looked at as that takes."""
+    first, last = window
+    from_behind = first > found - last
+    if from_behind:
+        order, first, last = order[::-1], found - last, found - first
+    parts: list[Positions] = []
+    n = 0
+    for start in range(0, len(order), _LOOKED_AT):
+        if n >= last:
+            break
+        block = order[start : start + _LOOKED_AT]
+        parts.append(block[selected[block]])
+        n += len(parts[-1])
+    picked = np.concatenate(parts)[first:last] if parts else order[:0]
+    return picked[::-1] if from_behind else picked

@@ -1,7 +1,8 @@
 """Classification of many objects at once: `rules.classification.transition` as statements over sets.
 
 Each statement reads the state before, writes the new one, the lines of history, the project's counts and the note for
-the caches. The caller holds the project's clock, so that the state cannot change in between.
+the caches, so that the project's clock is held for one exchange with the database. The caller holds the clock: the state
+cannot change in between.
 """
 
 from collections.abc import Sequence
@@ -13,11 +14,14 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.identity.types import ProjectId, UserId
+from quadrat.objects.frames.sets import distinct
 from quadrat.objects.frames.specs import Ids, Numbers
 from quadrat.objects.rules.classification import EPOCH, Reversion
-from quadrat.objects.store.arrays import integers, numbers, read_ids
-from quadrat.objects.store.clock import note_change
-from quadrat.objects.types import ChangeKind, State
+from quadrat.objects.store.arrays import integers, numbers
+from quadrat.objects.store.clock import CHANNEL, MOST_NAMED_OBJECTS, forget_changes
+from quadrat.objects.types import State
+
+_MOST_RECENT_TAXA = 20
 
 # `old` has the objects that change, with their present state and the new one (new_taxon, new_state). What follows is
 # the same for all statements: the line of each former state, and the counts by taxon and state. Rows are found again by
@@ -48,6 +52,32 @@ counted AS (
         n_validated = t.n_validated + excluded.n_validated, n_dubious = t.n_dubious + excluded.n_dubious
 )"""
 
+# What the caches are told, as `clock.note_change` does it.
+_NOTED = """
+touched AS MATERIALIZED (
+    SELECT count(*) AS n, array_agg(id ORDER BY id) AS ids FROM old
+),
+noted AS (
+    INSERT INTO objects.change AS c (project_id, number, kind, object_ids)
+    SELECT :project, :number, 'state', CASE WHEN n <= :most_named THEN ids END FROM touched WHERE n > 0
+    ON CONFLICT (project_id, number) DO UPDATE SET
+        kind = CASE WHEN c.kind = excluded.kind THEN c.kind ELSE 'added' END,
+        object_ids = CASE WHEN c.kind = excluded.kind THEN c.object_ids || excluded.object_ids END
+)"""
+# The author works in the project, and has just assigned these.
+_REMEMBERED = """
+remembered AS (
+    INSERT INTO objects.user_project AS u (user_id, project_id, used_at, recent_taxa)
+    VALUES (:author, :project, now(), :recent)
+    ON CONFLICT (user_id, project_id) DO UPDATE SET used_at = excluded.used_at, recent_taxa = ARRAY(
+        SELECT id FROM (
+            SELECT id, min(place) AS place
+            FROM unnest(excluded.recent_taxa || u.recent_taxa) WITH ORDINALITY AS r (id, place)
+            GROUP BY id ORDER BY place LIMIT :most_recent
+        ) merged ORDER BY place)
+)"""
+_DONE = "SELECT n, CASE WHEN n > 0 THEN pg_notify(:channel, :project ::text) IS NOT NULL END"
+
 _DECIDE = text(f"""
 WITH given AS (
     SELECT id, nullif(taxon, -1) AS taxon FROM unnest(:ids, :taxa) AS g (id, taxon)
@@ -72,8 +102,8 @@ done AS (
         predicted_taxon_id = CASE WHEN old.new_state = 'P' THEN old.new_taxon ELSE old.predicted_taxon_id END,
         predicted_at = CASE WHEN old.new_state = 'P' THEN :at ELSE old.predicted_at END
     FROM old WHERE o.ctid = old.place
-), {_LINES}, {_COUNTS}
-SELECT coalesce(string_agg(int8send(id), ''::bytea ORDER BY id), ''::bytea) FROM old
+), {_LINES}, {_COUNTS}, {_NOTED}, {_REMEMBERED}
+{_DONE}, (SELECT count(*) FROM wanted) FROM touched
 """)  # noqa: S608 - constants of this module
 
 _PREDICT = text(f"""
@@ -98,8 +128,8 @@ done AS (
         predicted_score = old.score,
         predicted_at = :at
     FROM old WHERE o.ctid = old.place
-), {_LINES}, {_COUNTS}
-SELECT coalesce(string_agg(int8send(id), ''::bytea ORDER BY id), ''::bytea) FROM old
+), {_LINES}, {_COUNTS}, {_NOTED}
+{_DONE} FROM touched
 """)  # noqa: S608 - constants of this module
 
 _RESET = text(f"""
@@ -113,8 +143,8 @@ done AS (
         state = 'P', author_id = NULL, decided_at = NULL,
         predicted_taxon_id = old.taxon_id, predicted_score = 1, predicted_at = :at
     FROM old WHERE o.ctid = old.place
-), {_LINES}, {_COUNTS}
-SELECT coalesce(string_agg(int8send(id), ''::bytea ORDER BY id), ''::bytea) FROM old
+), {_LINES}, {_COUNTS}, {_NOTED}
+{_DONE} FROM touched
 """)  # noqa: S608 - constants of this module
 
 # The newest line that counts, for each object that is concerned.
@@ -159,8 +189,8 @@ done AS (
 used AS (
     DELETE FROM objects.history h USING old
     WHERE h.object_id = old.id AND (old.line IS NULL OR h.change >= old.line)
-), {_COUNTS}
-SELECT coalesce(string_agg(int8send(id), ''::bytea ORDER BY id), ''::bytea) FROM old
+), {_COUNTS}, {_NOTED}
+{_DONE} FROM touched
 """)  # noqa: S608 - constants of this module
 
 # Only what nobody has touched since, as the same decision at the same moment tells.
@@ -183,8 +213,8 @@ done AS (
 ),
 used AS (
     DELETE FROM objects.history h USING old WHERE h.object_id = old.id AND h.change = :undone
-), {_COUNTS}
-SELECT coalesce(string_agg(int8send(id), ''::bytea ORDER BY id), ''::bytea) FROM old
+), {_COUNTS}, {_NOTED}
+{_DONE} FROM touched
 """)  # noqa: S608 - constants of this module
 
 
@@ -218,8 +248,8 @@ class Restorable:
 
 async def decide(
     tx: AsyncConnection, change: Change, given: tuple[Ids, Ids], state: State | None, author_id: UserId
-) -> int:
-    """A person classifies; how many objects changed.
+) -> tuple[int, int]:
+    """A person classifies; how many objects changed, and how many are there.
 
     Args:
         tx: The transaction.
@@ -234,8 +264,11 @@ async def decide(
         "taxa": integers(taxa),
         "state": None if state is None else state.value,
         "author": author_id,
+        "recent": integers(distinct(taxa[taxa != -1])[:_MOST_RECENT_TAXA]),
+        "most_recent": _MOST_RECENT_TAXA,
     }
-    return await _change(tx, change, _DECIDE, parameters)
+    n, _, n_found = await _run(tx, change, _DECIDE, parameters)
+    return n, n_found
 
 
 async def predict(
@@ -311,10 +344,20 @@ def _reversion(object_ids: Ids, wanted: Reversion) -> dict[str, Any]:
 
 
 async def _change(tx: AsyncConnection, change: Change, statement: Any, parameters: dict[str, Any]) -> int:
-    shared = {"project": change.project_id, "number": change.number, "at": change.at, "epoch": EPOCH}
-    given = {**shared, **parameters}
-    changed: bytes = (await tx.execute(statement, {name: given[name] for name in statement._bindparams})).scalar_one()
-    object_ids = read_ids(changed)
-    if len(object_ids):
-        await note_change(tx, change.project_id, change.number, ChangeKind.STATE, object_ids)
-    return len(object_ids)
+    n: int = (await _run(tx, change, statement, parameters))[0]
+    return n
+
+
+async def _run(tx: AsyncConnection, change: Change, statement: Any, parameters: dict[str, Any]) -> Any:
+    given = {
+        "project": change.project_id,
+        "number": change.number,
+        "at": change.at,
+        "epoch": EPOCH,
+        "channel": CHANNEL,
+        "most_named": MOST_NAMED_OBJECTS,
+        **parameters,
+    }
+    row = (await tx.execute(statement, {name: given[name] for name in statement._bindparams})).one()
+    await forget_changes(tx, change.project_id, change.number)
+    return row

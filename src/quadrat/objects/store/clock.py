@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -68,14 +67,19 @@ async def note_change(
             },
         ).returning(func.pg_notify(CHANNEL, str(project_id)))
     )
-    values: dict[str, Any] = {}
     if kind is not ChangeKind.STATE:
-        values["content"] = func.gen_random_uuid()
-    if number % _FORGET_EVERY == 0 and number > KEPT_CHANGES:
-        values["horizon"] = number - KEPT_CHANGES
-        await tx.execute(delete(change).where(change.c.project_id == project_id, change.c.number <= values["horizon"]))
-    if values:
-        await tx.execute(update(clock).where(clock.c.project_id == project_id).values(values))
+        content = {"content": func.gen_random_uuid()}
+        await tx.execute(update(clock).where(clock.c.project_id == project_id).values(content))
+    await forget_changes(tx, project_id, number)
+
+
+async def forget_changes(tx: AsyncConnection, project_id: ProjectId, number: int) -> None:
+    """Now and then, keep only the last `KEPT_CHANGES` explained; the transaction has called `tick`."""
+    if number % _FORGET_EVERY or number <= KEPT_CHANGES:
+        return
+    horizon = number - KEPT_CHANGES
+    await tx.execute(delete(change).where(change.c.project_id == project_id, change.c.number <= horizon))
+    await tx.execute(update(clock).where(clock.c.project_id == project_id).values(horizon=horizon))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import numpy as np
 from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from quadrat.identity.types import ProjectId, UserId
+from quadrat.identity.types import ProjectId
 from quadrat.objects.frames.specs import Ids
 from quadrat.objects.store.arrays import any_of, binary_row, integers, read_ids
 from quadrat.objects.store.clock import note_change
@@ -46,17 +46,6 @@ _REMOVE_IMAGES = text("""
 DELETE FROM objects.image WHERE object_id = ANY(:ids)
 RETURNING id, extension, thumbnail_width_px IS NOT NULL
 """)
-_REMEMBER = text("""
-INSERT INTO objects.user_project AS u (user_id, project_id, used_at, recent_taxa)
-VALUES (:user, :project, now(), CAST(:taxa AS bigint[]))
-ON CONFLICT (user_id, project_id) DO UPDATE SET used_at = excluded.used_at, recent_taxa = ARRAY(
-    SELECT id FROM (
-        SELECT id, min(place) AS place
-        FROM unnest(excluded.recent_taxa || u.recent_taxa) WITH ORDINALITY AS r (id, place)
-        GROUP BY id ORDER BY place LIMIT :most
-    ) merged ORDER BY place)
-""")
-_MOST_RECENT_TAXA = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +75,6 @@ async def unknown_taxa(tx: AsyncConnection, taxa: Ids) -> set[int]:
     """Those that are no taxa."""
     rows = await tx.execute(select(taxon.c.id).where(any_of(taxon.c.id, taxa)))
     return set(taxa.tolist()) - {row[0] for row in rows}
-
-
-async def remember_taxa(tx: AsyncConnection, user_id: UserId, project_id: ProjectId, taxa: Sequence[int]) -> None:
-    """The user works in the project, and has just assigned these."""
-    parameters = {"user": user_id, "project": project_id, "most": _MOST_RECENT_TAXA}
-    await tx.execute(_REMEMBER, {**parameters, "taxa": list(taxa[:_MOST_RECENT_TAXA])})
 
 
 async def remove_objects(
