@@ -1,8 +1,8 @@
 """Classification of many objects at once: `rules.classification.transition` as statements over sets.
 
 Each statement reads the state before, writes the new one, the lines of history, the project's counts and the note for
-the caches, so that the project's clock is held for one exchange with the database. The caller holds the clock: the state
-cannot change in between.
+the caches, so that the project's clock is held for one exchange with the database. The caller holds the clock: the
+state cannot change in between.
 """
 
 from collections.abc import Sequence
