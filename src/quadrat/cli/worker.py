@@ -23,6 +23,7 @@ from quadrat.jobs.tasks import HANDLERS as JOB_HANDLERS
 from quadrat.jobs.worker import Worker, WorkerTiming
 from quadrat.mail.sender import Mailer
 from quadrat.mail.tasks import HANDLERS as MAIL_HANDLERS
+from quadrat.objects.actions.taxa import recount_later
 from quadrat.objects.tasks import HANDLERS as OBJECT_HANDLERS
 from quadrat.runner.local import LocalRunner
 from quadrat.samples.reader import ImageReader
@@ -47,6 +48,7 @@ _HANDLERS = (
 )
 # Not while a server that has just started has better things to do.
 _FIRST_PURGE = timedelta(minutes=10)
+_FIRST_RECOUNT = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +150,7 @@ async def _work(settings: Settings, url: str, *, stop_with_parent: bool) -> None
     try:
         async with db.begin() as tx:
             await purge_daily(tx, after=_FIRST_PURGE)
+            await recount_later(tx, _FIRST_RECOUNT)
         await worker.run(stop)
     finally:
         await decoders.close()

@@ -8,6 +8,7 @@ from quadrat.errors import ErrorKind, QuadratError
 from quadrat.identity.actions.housekeeping import list_missing_projects
 from quadrat.identity.types import ProjectId
 from quadrat.jobs.registry import Handler, JobContext, JobRefusedError
+from quadrat.objects.actions import taxa
 from quadrat.objects.actions.files import opened_source
 from quadrat.objects.actions.imports import IMPORT_ARCHIVE, IMPORT_IMAGES
 from quadrat.objects.actions.objects import DELETE_IMAGES
@@ -137,8 +138,16 @@ async def purge(context: JobContext[ObjectResources], params: Mapping[str, Any])
     return {"removed": removed}
 
 
+async def recount_taxa(context: JobContext[ObjectResources], _params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Renew the numbers that the taxonomy shows. Safe to repeat."""
+    async with context.db.begin() as tx:
+        await taxa.recount(tx)
+    return {}
+
+
 HANDLERS = (
     Handler(PURGE, purge),
+    Handler(taxa.RECOUNT, recount_taxa),
     Handler(IMPORT_ARCHIVE, import_archive, max_attempts=_IMPORT_ATTEMPTS),
     Handler(IMPORT_IMAGES, import_images, max_attempts=_IMPORT_ATTEMPTS),
     Handler(PREDICT, predict, max_attempts=_PREDICT_ATTEMPTS),

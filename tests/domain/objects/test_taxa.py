@@ -89,3 +89,22 @@ async def test_numbers_of_a_file_are_kept_where_they_are_free(tx: AsyncConnectio
     assert (done.n_made, done.n_renumbered) == (2, 1)
     [kept] = await taxa.get_taxa(tx, [45072])
     assert kept.lineage == ["Something", "new root", "living"]
+
+
+async def test_recount_counts_validated_objects_with_those_below_and_comes_again(tx: AsyncConnection):
+    caller = await make_caller(tx)
+    project = await sets.create_set(tx, caller, unique("t"), instrument=None, is_visible=False)
+    copepoda = await number_of(tx, "Copepoda")
+    made = [
+        await taxa.add_taxon(tx, caller, taxa.NewTaxon(unique("x"), parent, TaxonKind.PHYLO, caller.email))
+        for parent in (copepoda, copepoda)
+    ]
+    below = await taxa.add_taxon(tx, caller, taxa.NewTaxon(unique("x"), made[0], TaxonKind.PHYLO, caller.email))
+    counts = "INSERT INTO objects.project_taxon VALUES (:p, :t, :n + 4, 4, :n, 0)"
+    for taxon_id, n in ((made[0], 2), (below, 3)):
+        await tx.execute(text(counts), {"p": project, "t": taxon_id, "n": n})
+    await taxa.recount(tx)
+    views = await taxa.get_taxa(tx, [*made, below])
+    assert [(view.taxon.n_objects, view.taxon.n_objects_below) for view in views] == [(2, 5), (0, 0), (3, 3)]
+    again = text("SELECT count(*) FROM jobs.job WHERE kind = :kind AND state = 'pending'")
+    assert (await tx.execute(again, {"kind": taxa.RECOUNT})).scalar_one() >= 1

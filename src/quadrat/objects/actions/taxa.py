@@ -3,12 +3,14 @@
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.identity.types import Caller, ProjectId
+from quadrat.jobs.actions import enqueue
+from quadrat.jobs.types import Queueing
 from quadrat.objects.actions.access import forbidden, open_set
 from quadrat.objects.actions.sets import Right, SetFilter, search_sets
 from quadrat.objects.rules.searching import search_pattern
@@ -16,6 +18,8 @@ from quadrat.objects.store import sets as set_store
 from quadrat.objects.store import taxa as store
 from quadrat.objects.types import Permission, Taxon, TaxonId, TaxonKind
 
+RECOUNT = "objects.recount_taxa"
+_RECOUNT_EVERY = timedelta(hours=1)
 _MOST_FOUND = 200
 _SHORTEST_SEARCH = 3
 _NAME = re.compile(r"[^\x00-\x1f\x7f<>]{1,200}")
@@ -164,3 +168,14 @@ async def list_reclassifications(
     """
     await open_set(tx, caller, project_id, Permission.READ)
     return await store.list_reclassifications(tx, project_id)
+
+
+async def recount(tx: AsyncConnection) -> None:
+    """Renew how many validated objects of all projects each taxon has, and have it done again an hour later."""
+    await store.recount(tx)
+    await recount_later(tx, _RECOUNT_EVERY)
+
+
+async def recount_later(tx: AsyncConnection, after: timedelta) -> None:
+    """Have the objects of all taxa counted; nothing new while such a job waits."""
+    await enqueue(tx, RECOUNT, {}, queueing=Queueing(once=True, lock=RECOUNT, after=after))
