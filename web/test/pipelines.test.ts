@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { mappingProblem, START, suggestMapping, type Pipeline, type PipelineObject } from '../src/lib/pipelines';
+import { mappingProblem, START, suggestMapping, type PipelineObject } from '../src/lib/pipelines';
 
-const pipeline: Pipeline = { id: '1', name: 'p', description: '', input_type: 'structured', input_fields: [{ name: 'image', data_type: 'blob' }, { name: 'scale', data_type: 'double' }] };
-const object = (name: string, takes: [string, string][], gives: [string, string][], kind = 'model'): PipelineObject => ({
-  id: name, name, reference_type: kind, reference_name: name, input_fields: takes.map(([n, t]) => ({ name: n, data_type: t })), output_fields: gives.map(([n, t]) => ({ name: n, data_type: t })),
+type Field = NonNullable<PipelineObject['input_fields']>[number];
+const field = (name: string, type: string): Field => ({ name, data_type: type as Field['data_type'] });
+const pipeline = { input_fields: [field('image', 'blob'), field('scale', 'double')] };
+const object = (name: string, takes: [string, string][], gives: [string, string][], reference_type: PipelineObject['reference_type'] = 'model') => ({
+  name, reference_type, input_fields: takes.map(([n, t]) => field(n, t)), output_fields: gives.map(([n, t]) => field(n, t)),
 });
 const objects = [object('crop', [['picture', 'blob']], [['parts', 'array_double'], ['label', 'string']]), object('table', [['label', 'string']], [], 'connector'), object('count', [['n', 'int']], [['n', 'int']])];
 

@@ -1,42 +1,27 @@
+import type { components as Serving } from '../generated/ubiops';
 import type { TypedField } from './serving';
 
 export const START = 'pipeline_start';
 
-export interface Pipeline {
-  id: string;
-  name: string;
-  description: string;
-  input_type: string;
-  input_fields: TypedField[] | null;
-}
-export interface PipelineObject {
-  id: string;
-  name: string;
-  reference_type: string;
-  reference_name: string;
-  version?: string | null;
-  input_type?: string;
-  output_type?: string | null;
-  input_fields: TypedField[] | null;
-  output_fields: TypedField[] | null;
-}
-export interface Attachment {
-  id: string;
-  source_name: string;
-  destination_name: string;
-  mapping: { source_field_name: string; destination_field_name: string }[] | null;
-}
+type Schema = Serving['schemas'];
+
+export type Pipeline = Schema['PipelineList'];
+export type PipelineObject = Schema['PipelineObjectList'];
+export type Attachment = Schema['AttachmentsList'];
+/** What joining asks of the two ends. */
+type Source = Pick<Pipeline, 'input_fields'>;
+type End = Pick<PipelineObject, 'name' | 'reference_type' | 'input_fields' | 'output_fields'>;
 export interface RunResult {
   pipeline_request_id: string;
   model_requests: { request_id: string | null; pipeline_object: string; success: boolean; request_data: unknown; result: unknown; error_message: string | null }[];
 }
 
-function outputsOf(pipeline: Pipeline, objects: PipelineObject[], source: string): TypedField[] {
+function outputsOf(pipeline: Source, objects: End[], source: string): TypedField[] {
   return (source === START ? pipeline.input_fields : objects.find((one) => one.name === source)?.output_fields) ?? [];
 }
 
 /** Fields of the same name and type first, then the only one of the type. */
-export function suggestMapping(pipeline: Pipeline, objects: PipelineObject[], source: string, destination: string): Record<string, string> {
+export function suggestMapping(pipeline: Source, objects: End[], source: string, destination: string): Record<string, string> {
   const outputs = outputsOf(pipeline, objects, source);
   const mapping: Record<string, string> = {};
   for (const field of objects.find((one) => one.name === destination)?.input_fields ?? []) {
@@ -48,7 +33,7 @@ export function suggestMapping(pipeline: Pipeline, objects: PipelineObject[], so
 }
 
 /** Why two objects cannot be joined, before the server is asked; null when they may. */
-export function mappingProblem(pipeline: Pipeline, objects: PipelineObject[], source: string, destination: string): string | null {
+export function mappingProblem(pipeline: Source, objects: End[], source: string, destination: string): string | null {
   if (source === destination) return 'An object cannot feed itself.';
   if (destination === START) return 'Nothing leads back to the start of the pipeline.';
   const from = objects.find((one) => one.name === source);

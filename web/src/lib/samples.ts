@@ -1,12 +1,7 @@
-export interface Dataset {
-  id: string;
-  name: string;
-  nSamples: number;
-  sizeInBytes: number;
-  type: string;
-  createdAt: number;
-  lastModifiedAt: number;
-}
+import type { components as Samples } from '../generated/lightly';
+
+export type Dataset = Samples['schemas']['DatasetData'];
+// Lists of samples and tags are streamed, and so stand in no schema.
 export interface Sample {
   id: string;
   type: string;

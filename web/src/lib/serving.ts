@@ -1,42 +1,20 @@
+import type { components as Serving } from '../generated/ubiops';
+
+type Schema = Serving['schemas'];
+
 export interface TypedField {
   name: string;
   data_type: string;
 }
-export interface Model {
-  id: string;
-  name: string;
-  description: string;
-  input_type: 'structured' | 'plain';
-  output_type: 'structured' | 'plain';
-  input_fields: TypedField[] | null;
-  output_fields: TypedField[] | null;
-}
-export interface Version {
-  id: string;
-  version: string;
-  description: string;
-  language: string;
-  status: string;
-  error_message: string | null;
-  memory_allocation: number;
-  minimum_instances: number;
-  maximum_instances: number;
-  maximum_idle_time: number;
-  creation_date: string;
-  last_updated: string;
-}
+export type Model = Schema['ModelList'];
+export type Version = Schema['ModelVersionList'];
+/** Of the one operation that is served without the framework, and so stands in no schema. */
 export interface Answer {
   success: boolean;
   result: unknown;
   error_message: string | null;
 }
-export interface BatchRequest {
-  id: string;
-  status: string;
-  success: boolean | null;
-  time_created: string;
-  time_last_updated: string;
-}
+export type BatchRequest = Schema['BatchModelRequestListResponse'];
 
 /** What a form's text means for a field of this type; throws a sentence when it cannot. */
 export function readValue(type: string, text: string): unknown {

@@ -1,48 +1,12 @@
-// What the pages' own interface sends. The types of the four APIs are generated from their OpenAPI documents.
+// What the APIs send, by short names. The types are made from the OpenAPI documents by tests/web/check.py, so that a page
+// that no longer fits an API fails the check.
+import type { components as Pages } from '../generated/pages';
 
-export interface Person {
-  id: number;
-  uuid: string;
-  email: string;
-  name: string | null;
-  surname: string | null;
-  is_platform_admin: boolean;
-}
-export interface SessionState {
-  user: Person | null;
-  csrf: string | null;
-  needs_setup: boolean;
-  version: string;
-}
-export interface ProjectCard {
-  id: number;
-  uuid: string;
-  name: string;
-  title: string;
-  organization: string;
-  organization_uuid: string | null;
-  level: string | null;
-  created_at: string;
-}
-export interface ProjectRights extends ProjectCard {
-  permissions: string[];
-}
-export type JobState = 'pending' | 'running' | 'asking' | 'failed' | 'finished' | 'cancelled';
-export interface Job {
-  id: number;
-  uuid: string;
-  kind: string;
-  project_id: number | null;
-  state: JobState;
-  progress_percent: number | null;
-  message: string;
-  errors: string[];
-  question: Record<string, unknown>;
-  result: Record<string, unknown>;
-  has_file: boolean;
-  attempt: number;
-  created_at: string;
-  updated_at: string;
-  started_at: string | null;
-  finished_at: string | null;
-}
+type Page = Pages['schemas'];
+
+export type Person = Page['Person'];
+export type SessionState = Page['Session'];
+export type ProjectCard = Page['ProjectCard'];
+export type ProjectRights = Page['ProjectRights'];
+export type Job = Page['JobCard'];
+export type JobState = Page['JobState'];

@@ -50,7 +50,7 @@ def to_job_card(job: Job) -> JobCard:
         uuid=job.uuid,
         kind=job.kind,
         project_id=job.project_id,
-        state=job.state.value,
+        state=job.state,
         progress_percent=job.progress_percent,
         message=job.progress_message,
         errors=list(job.errors),

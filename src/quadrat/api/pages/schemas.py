@@ -6,6 +6,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from quadrat.jobs.types import JobState
+
 
 class _In(BaseModel):
     model_config = ConfigDict(extra="forbid")
@@ -75,7 +77,7 @@ class JobCard(BaseModel):
     uuid: UUID
     kind: str
     project_id: int | None
-    state: str
+    state: JobState
     progress_percent: int | None
     message: str
     errors: list[str]

@@ -1,13 +1,14 @@
 // What the areas pages ask of the gaze API.
 import { api, enveloped, upload } from '../api';
 import { ownPath } from '../sample-upload.svelte';
+import type { components as GazeApi } from '../../generated/pupilcloud';
 import type { ProjectRights } from '../types';
 
+type Schema = GazeApi['schemas'];
+
 interface Envelope<T> { result: T }
-export interface Enrichment { id: string; name: string; kind: string; args: { markerless_id?: string; surface_id?: string }; status: string; slices: { recording_id: string }[]; created_at: string; static_image_image_thumbnail_url?: string }
-export interface Aoi {
-  id: string; name: string; description: string | null; color: string | null; mask_image_data_url: string; centroid_xy: { x: number; y: number }; proposed_by: string | null;
-}
+export type Enrichment = Schema['Enrichment'];
+export type Aoi = Schema['Aoi'];
 export interface AoiRow { aoi_id: string; aoi_name: string; color: string | null; area_share: number; reach: number | null; total_fixations: number; total_fixation_duration_ms: number; average_fixation_duration_ms: number | null; time_to_first_fixation_ms: number | null; gaze_samples: number; total_gaze_duration_ms: number }
 export interface MetricRow { aoi_id: string; aoi_name: string; recording_id: string; recording_name: string; total_fixations: number; total_fixation_duration_ms: number; average_fixation_duration_ms: number | null; time_to_first_fixation_ms: number | null; visits: number; average_visit_duration_ms: number | null; total_gaze_duration_ms: number }
 export interface Statistics { recording_ids: string[]; aois: AoiRow[]; metrics: MetricRow[] }
