@@ -21,6 +21,7 @@ class Wanted:
         organization: Its present name.
         project: Its present name.
         email: Of a user who did something or had it done to.
+        before: Only entries older than this one.
     """
 
     organization: str | None = None
@@ -28,6 +29,7 @@ class Wanted:
     email: str | None = None
     since: datetime | None = None
     limit: int = 100
+    before: int | None = None
 
 
 async def list_all(tx: AsyncConnection, wanted: Wanted) -> Sequence[AuditEntry]:
@@ -47,15 +49,9 @@ async def list_all(tx: AsyncConnection, wanted: Wanted) -> Sequence[AuditEntry]:
         project_id=project_id,
         user=wanted.email,
         since=wanted.since,
+        before=wanted.before,
         limit=wanted.limit,
     )
-
-
-async def list_of_organization(
-    tx: AsyncConnection, organization: Organization, *, limit: int = 100
-) -> Sequence[AuditEntry]:
-    """Entries of an organization that the caller was let into as an administrator, newest first."""
-    return await store.list_entries(tx, organization_id=organization.id, limit=limit)
 
 
 async def record(

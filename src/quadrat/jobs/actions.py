@@ -12,7 +12,7 @@ from quadrat.db.notify import notify
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.identity.types import Caller, ProjectId, UserId
 from quadrat.jobs import rules, store
-from quadrat.jobs.types import Job, JobFilter, JobId, JobState, Queueing
+from quadrat.jobs.types import Job, JobFilter, JobId, JobState, Queueing, WorkerSeen
 
 CANCEL_CHANNEL = "quadrat_job_cancel"
 DELETE_FILE = "jobs.delete_file"
@@ -89,6 +89,11 @@ async def list_jobs(
         raise QuadratError(ErrorKind.FORBIDDEN, "Only an administrator may list everyone's jobs.")
     owner_id = None if everyone else caller.user_id
     return await store.list_jobs(tx, owner_id, wanted, limit=min(limit, _MAX_PAGE), before=before)
+
+
+async def look_at_workers(tx: AsyncConnection) -> tuple[Sequence[WorkerSeen], Mapping[JobState, int]]:
+    """Every worker that lives, and how many jobs are in each state; for who runs this server."""
+    return await store.list_workers(tx), await store.count_states(tx)
 
 
 async def read_log(tx: AsyncConnection, caller: Caller, job_id: JobId) -> Sequence[tuple[datetime, str]]:

@@ -12,7 +12,7 @@ from quadrat.db.notify import notify
 from quadrat.identity.types import ProjectId, UserId
 from quadrat.jobs.rules import ENDED
 from quadrat.jobs.tables import job, job_log
-from quadrat.jobs.types import Job, JobFilter, JobId, JobState, ResultFile
+from quadrat.jobs.types import Job, JobFilter, JobId, JobState, ResultFile, WorkerSeen
 
 TASK = "quadrat.run_job"
 ENDED_CHANNEL = "quadrat_job_ended"
@@ -22,6 +22,11 @@ _DEFER = text(
     "SELECT procrastinate_defer_jobs_v1(ARRAY[ROW(j.queue, CAST(:task AS varchar), 0, j.lock, NULL, "
     "jsonb_build_object('job_id', j.id), CAST(:scheduled_at AS timestamptz))::procrastinate_job_to_defer_v1]) "
     "FROM jobs.job j WHERE j.id = :job_id"
+)
+
+_WORKERS = text(
+    "SELECT w.id, w.last_heartbeat, count(q.id) FROM procrastinate_workers w "
+    "LEFT JOIN procrastinate_jobs q ON q.worker_id = w.id AND q.status = 'doing' GROUP BY w.id ORDER BY w.id"
 )
 
 # What a lost worker held becomes a new entry: should that worker only have been slow, it has nothing left to end, and
@@ -270,3 +275,14 @@ async def read_log(tx: AsyncConnection, job_id: JobId) -> list[tuple[datetime, s
 async def delete_job(tx: AsyncConnection, job_id: JobId) -> None:
     """Remove a job and its log."""
     await tx.execute(delete(job).where(job.c.id == job_id))
+
+
+async def list_workers(tx: AsyncConnection) -> list[WorkerSeen]:
+    """Workers that have said something lately, and what each does."""
+    return [WorkerSeen(*row) for row in await tx.execute(_WORKERS)]
+
+
+async def count_states(tx: AsyncConnection) -> dict[JobState, int]:
+    """How many jobs are in each state."""
+    rows = await tx.execute(select(job.c.state, func.count()).group_by(job.c.state))
+    return {JobState(state): count for state, count in rows}

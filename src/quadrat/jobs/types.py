@@ -122,3 +122,18 @@ class Job:
     updated_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSeen:
+    """A worker of any machine.
+
+    Args:
+        id: New with each start.
+        seen_at: When it last said that it lives.
+        running: Jobs that it is at.
+    """
+
+    id: int
+    seen_at: datetime
+    running: int

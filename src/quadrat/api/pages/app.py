@@ -4,18 +4,27 @@ from fastapi import FastAPI
 
 from quadrat.api.docs import install_docs
 from quadrat.api.pages.errors import render
-from quadrat.api.pages.routes import annotations, events, jobs, projects, session
+from quadrat.api.pages.routes import administration, annotations, events, jobs, people, projects, session, tokens
 from quadrat.api.wire import install_errors
 
 PREFIX = "/ui/api"
-_ROUTERS = (session.router, projects.router, jobs.router, events.router, annotations.router)
+_ROUTERS = (
+    session.router,
+    projects.router,
+    people.router,
+    jobs.router,
+    events.router,
+    annotations.router,
+    tokens.router,
+    administration.router,
+)
 
 
 def create_app() -> FastAPI:
     """The sub-application; the parent mounts it at `PREFIX` and opens what its routes need."""
     app = FastAPI(
         title="Quadrat pages API",
-        summary="Session, merged jobs, events and undo for the web app; everything else it asks the four APIs",
+        summary="What the web app needs that no other API has; everything else it asks the four APIs",
         version="1",
         docs_url=None,
         redoc_url=None,

@@ -1,10 +1,21 @@
 """From domain values to what the pages read."""
 
+from collections.abc import Iterable
 from uuid import UUID
 
-from quadrat.api.pages.schemas import JobCard, Person, ProjectCard, ProjectRights
-from quadrat.identity.types import Access, MemberLevel, Project, User
+from quadrat.api.pages.schemas import (
+    AuditRow,
+    HeldRole,
+    JobCard,
+    Person,
+    ProjectCard,
+    ProjectPerson,
+    ProjectRights,
+    TokenCard,
+)
+from quadrat.identity.types import Access, AuditEntry, MemberLevel, Project, Token, User
 from quadrat.jobs.types import Job
+from quadrat.serving.actions.rights import NamedAssignment
 
 
 def to_person(user: User) -> Person:
@@ -62,4 +73,56 @@ def to_job_card(job: Job) -> JobCard:
         updated_at=job.updated_at,
         started_at=job.started_at,
         finished_at=job.finished_at,
+    )
+
+
+def to_project_person(user: User, level: MemberLevel | None, assignments: Iterable[NamedAssignment]) -> ProjectPerson:
+    """Someone in a project, with those of its assignments that are the person's."""
+    return ProjectPerson(
+        id=user.uuid,
+        email=user.email,
+        name=user.name,
+        surname=user.surname,
+        status=user.status,
+        is_service=user.service_project_id is not None,
+        level=level,
+        roles=[_to_held_role(item) for item in assignments if item.assignment.user_uuid == user.uuid],
+    )
+
+
+def _to_held_role(item: NamedAssignment) -> HeldRole:
+    target = item.assignment.target
+    return HeldRole(
+        id=item.assignment.uuid,
+        role=item.assignment.role_name,
+        object_type="project" if target is None else target.type.value,
+        object_name=item.object_name,
+    )
+
+
+def to_audit_row(entry: AuditEntry) -> AuditRow:
+    """An entry of the audit trail."""
+    return AuditRow(
+        id=entry.id,
+        at=entry.at,
+        action=entry.action,
+        actor=entry.actor,
+        organization=entry.organization,
+        project=entry.project,
+        subject=entry.subject,
+        detail=dict(entry.detail),
+        door=entry.door,
+        address=entry.address,
+        request_id=entry.request_id,
+    )
+
+
+def to_token_card(token: Token) -> TokenCard:
+    """A token without its secret."""
+    return TokenCard(
+        id=token.id,
+        name=token.name,
+        created_at=token.created_at,
+        expires_at=token.expires_at,
+        last_used_at=token.last_used_at,
     )

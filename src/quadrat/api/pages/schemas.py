@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from quadrat.identity.types import MemberLevel, UserStatus
 from quadrat.jobs.types import JobState
 
 
@@ -124,3 +125,112 @@ class AnnotationsUndone(BaseModel):
 
     undone: int
     changed: int
+
+
+class HeldRole(BaseModel):
+    """A role that someone holds, on the whole project or on one object of it."""
+
+    id: UUID
+    role: str
+    object_type: str
+    object_name: str
+
+
+class ProjectPerson(BaseModel):
+    """Someone who has to do with a project."""
+
+    id: UUID = Field(description="As role assignments and members of organizations are told")
+    email: str
+    name: str | None
+    surname: str | None
+    status: UserStatus
+    is_service: bool = Field(description="A service user of this project")
+    level: MemberLevel | None = Field(description="In the project's organization; null for who is here through a role")
+    roles: list[HeldRole]
+
+
+class LevelChange(_In):
+    """What a member of an organization is to be."""
+
+    level: MemberLevel
+
+
+class AuditRow(BaseModel):
+    """One change of rights, tokens, members or secrets."""
+
+    id: int
+    at: datetime
+    action: str
+    actor: str | None = Field(description="Null for the operator at the command line, and for strangers")
+    organization: str | None
+    project: str | None
+    subject: str
+    detail: dict[str, Any]
+    door: str = Field(description="Which API it came through")
+    address: str | None
+    request_id: str | None
+
+
+class TokenCard(BaseModel):
+    """A token of the caller, without its secret."""
+
+    id: UUID
+    name: str
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+
+
+class TokenAsked(_In):
+    """A token to be made."""
+
+    name: str
+    life_days: int | None = Field(default=None, ge=1, le=3650, description="Null for one that does not end")
+
+
+class TokenMade(TokenCard):
+    """A new token; its secret is here and nowhere else."""
+
+    secret: str
+
+
+class WorkerCard(BaseModel):
+    """A worker of any machine."""
+
+    id: int
+    seen_at: datetime
+    running: int
+
+
+class StoredKind(BaseModel):
+    """Bytes that one part of the house keeps in the store."""
+
+    kind: str
+    count: int
+    size_bytes: int
+
+
+class DatabaseCard(BaseModel):
+    """The database at this moment."""
+
+    version: str
+    size_bytes: int
+    connections: int
+    migration: str
+    schema_bytes: dict[str, int]
+
+
+class Administration(BaseModel):
+    """How the server stands."""
+
+    version: str
+    python: str
+    platform: str
+    database: DatabaseCard
+    store: str = Field(description="What holds the bytes: disk, or a bucket")
+    disk_free_bytes: int | None = Field(description="Of the store's disk; null for a bucket")
+    disk_size_bytes: int | None
+    stored: list[StoredKind]
+    workers: list[WorkerCard]
+    jobs: dict[str, int] = Field(description="How many, by state")
+    libraries: dict[str, str]

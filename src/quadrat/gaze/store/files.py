@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, delete, insert, select, update
+from sqlalchemy import Select, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.gaze.tables import dead_blob, file, reference
@@ -170,3 +170,11 @@ async def insert_dead_blob(tx: AsyncConnection, prefix: str) -> None:
 async def forget_dead_blobs(tx: AsyncConnection, ids: Collection[int]) -> None:
     """They have been removed."""
     await tx.execute(delete(dead_blob).where(dead_blob.c.id.in_(ids)))
+
+
+async def measure_files(tx: AsyncConnection) -> tuple[int, int]:
+    """How many files there are, and their bytes."""
+    count, size = (
+        await tx.execute(select(func.count(), func.coalesce(func.sum(file.c.offset_bytes), 0)).select_from(file))
+    ).one()
+    return count, int(size)

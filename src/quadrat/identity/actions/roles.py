@@ -190,6 +190,16 @@ async def list_assignments(
     return [] if user is None else await store.list_assignments(tx, project.id, user.id)
 
 
+async def list_all_assignments(tx: AsyncConnection, caller: Caller, ref: ProjectRef) -> Sequence[RoleAssignment]:
+    """What everyone holds in the project, oldest first.
+
+    Raises:
+        QuadratError: not_found for the project, forbidden.
+    """
+    project = await open_project(tx, caller, ref, "roles.assignments.list")
+    return await store.list_assignments(tx, project.id)
+
+
 async def delete_assignment(tx: AsyncConnection, caller: Caller, ref: ProjectRef, uuid: UUID) -> None:
     """Take a role from its holder, who may be the caller.
 

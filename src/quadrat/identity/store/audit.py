@@ -16,13 +16,14 @@ async def insert_entry(tx: AsyncConnection, values: Mapping[str, Any]) -> None:
     await tx.execute(insert(audit).values(dict(values)))
 
 
-async def list_entries(
+async def list_entries(  # noqa: PLR0913 - one for each way to narrow the list
     tx: AsyncConnection,
     *,
     organization_id: OrganizationId | None = None,
     project_id: ProjectId | None = None,
     user: str | None = None,
     since: datetime | None = None,
+    before: int | None = None,
     limit: int,
 ) -> Sequence[AuditEntry]:
     """The newest, newest first; of an organization, a project, what a user did or had done to it."""
@@ -47,6 +48,8 @@ async def list_entries(
         query = query.where((audit.c.actor == user) | (audit.c.subject == user))
     if since is not None:
         query = query.where(audit.c.at >= since)
+    if before is not None:
+        query = query.where(audit.c.id < before)
     return [AuditEntry(*row) for row in await tx.execute(query.order_by(audit.c.id.desc()).limit(limit))]
 
 

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, delete, func, select, update
+from sqlalchemy import ColumnElement, Select, delete, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.base.ids import new_uuid
 from quadrat.db.locks import NAMESPACE, AdvisoryLock
-from quadrat.identity.tables import user
+from quadrat.identity.tables import role_assignment, user
 from quadrat.identity.types import NewUser, ProjectId, User, UserId, UserStatus
 
 UserRow = tuple[int, UUID, str, str | None, str | None, str, bool, int | None, datetime]
@@ -111,6 +111,12 @@ async def list_service_users(tx: AsyncConnection, project_id: ProjectId) -> list
     """The service users of the project, oldest first."""
     query = select_users().where(user.c.service_project_id == project_id).order_by(user.c.id)
     return [to_user(row) for row in await tx.execute(query)]
+
+
+async def list_holders(tx: AsyncConnection, project_id: ProjectId) -> list[User]:
+    """People and service users who hold a role in the project, oldest first."""
+    holds = exists().where(role_assignment.c.user_id == user.c.id, role_assignment.c.project_id == project_id)
+    return [to_user(row) for row in await tx.execute(select_users().where(holds).order_by(user.c.id))]
 
 
 async def find_oldest_platform_admin(tx: AsyncConnection) -> User | None:

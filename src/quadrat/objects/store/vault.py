@@ -1,6 +1,6 @@
 """Images by number."""
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.identity.types import ProjectId
@@ -15,3 +15,10 @@ async def find_image(tx: AsyncConnection, image_id: ImageId) -> tuple[ProjectId,
     )
     row = (await tx.execute(query)).one_or_none()
     return None if row is None else (ProjectId(row[0]), row[1], row[2])
+
+
+async def measure_images(tx: AsyncConnection) -> tuple[int, int]:
+    """How many images there are, and their bytes."""
+    query = select(func.count(), func.coalesce(func.sum(image.c.size_bytes), 0)).select_from(image)
+    count, size = (await tx.execute(query)).one()
+    return count, int(size)

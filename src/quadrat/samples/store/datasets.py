@@ -131,3 +131,10 @@ async def lock_dataset(tx: AsyncConnection, id_: DatasetId) -> int | None:
     """The dataset's next free index, its row locked so that no index is given twice or lost; None when it is gone."""
     query = select(dataset.c.n_samples).where(dataset.c.id == id_).with_for_update()
     return (await tx.execute(query)).scalar_one_or_none()
+
+
+async def measure_datasets(tx: AsyncConnection) -> tuple[int, int]:
+    """How many samples there are in all datasets, and their bytes."""
+    sums = select(func.coalesce(func.sum(dataset.c.n_samples), 0), func.coalesce(func.sum(dataset.c.size_bytes), 0))
+    count, size = (await tx.execute(sums)).one()
+    return int(count), int(size)

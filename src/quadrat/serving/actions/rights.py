@@ -73,6 +73,16 @@ async def list_assignments(
     return await _named(tx, project, await roles.list_assignments(tx, caller, project.id, user))
 
 
+async def list_all_assignments(tx: AsyncConnection, caller: Caller, ref: ProjectRef) -> Sequence[NamedAssignment]:
+    """What everyone holds in the project, oldest first.
+
+    Raises:
+        QuadratError: not_found, forbidden.
+    """
+    project = await open_project(tx, caller, ref, "roles.assignments.list")
+    return await _named(tx, project, await roles.list_all_assignments(tx, caller, project.id))
+
+
 async def _named(tx: AsyncConnection, project: Project, found: Sequence[RoleAssignment]) -> list[NamedAssignment]:
     names = await store.names_of(tx, [item.target for item in found if item.target is not None])
     return [

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, and_, delete, exists, func, insert, litera
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.identity.types import ProjectId
-from quadrat.serving.tables import blob, payload
+from quadrat.serving.tables import blob, package, payload
 from quadrat.serving.types import Blob
 
 _COLUMNS = (blob.c.id, blob.c.file_name, blob.c.size_bytes, blob.c.ttl_s, blob.c.created_at, blob.c.expires_at)
@@ -127,3 +127,13 @@ def _is_over(abandoned_after: timedelta) -> ColumnElement[bool]:
 
 def _is_abandoned(abandoned_after: timedelta) -> ColumnElement[bool]:
     return and_(payload.c.request_id.is_(None), payload.c.created_at < func.now() - abandoned_after)
+
+
+async def measure_bytes(tx: AsyncConnection) -> tuple[int, int]:
+    """How many packages, blobs and payloads there are, and their bytes."""
+    parts = [
+        select(func.count(), func.coalesce(func.sum(table.c.size_bytes), 0)).select_from(table)
+        for table in (package, blob, payload)
+    ]
+    found = [(await tx.execute(part)).one() for part in parts]
+    return sum(count for count, _ in found), sum(int(size) for _, size in found)

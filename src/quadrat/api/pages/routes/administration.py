@@ -1,0 +1,63 @@
+"""How the server stands, for who runs it."""
+
+import platform
+import shutil
+from importlib.metadata import version
+
+from fastapi import Request
+
+from quadrat.api.guard import new_router
+from quadrat.api.pages.auth import SignedIn
+from quadrat.api.pages.schemas import Administration, DatabaseCard, StoredKind, WorkerCard
+from quadrat.api.wire import Tx
+from quadrat.db.facts import read_facts
+from quadrat.gaze.store.files import measure_files
+from quadrat.identity.actions.sharing import require_administrator
+from quadrat.jobs.actions import look_at_workers
+from quadrat.objects.store.vault import measure_images
+from quadrat.samples.store.datasets import measure_datasets
+from quadrat.serving.store.blobs import measure_bytes
+from quadrat.storage.blobs import BlobStore
+
+router = new_router("Administration")
+
+_STORED = {
+    "images of objects": measure_images,
+    "image samples": measure_datasets,
+    "recordings and pictures of the gaze API": measure_files,
+    "packages and data of models": measure_bytes,
+}
+_LIBRARIES = ("fastapi", "uvicorn", "sqlalchemy", "psycopg", "procrastinate", "pydantic", "obstore", "numpy", "pillow")
+
+
+@router.get("/administration", operation_id="administration_get")
+async def administration_get(caller: SignedIn, request: Request, tx: Tx) -> Administration:
+    """Versions, database, store, workers and jobs; for platform administrators."""
+    require_administrator(caller)
+    blobs: BlobStore = request.state.blobs
+    disk = None if blobs.local_root is None else shutil.disk_usage(blobs.local_root)
+    database = await read_facts(tx)
+    workers, jobs = await look_at_workers(tx)
+    stored = []
+    for kind, measure in _STORED.items():
+        count, size_bytes = await measure(tx)
+        stored.append(StoredKind(kind=kind, count=count, size_bytes=size_bytes))
+    return Administration(
+        version=version("quadrat"),
+        python=platform.python_version(),
+        platform=platform.platform(),
+        database=DatabaseCard(
+            version=database.version,
+            size_bytes=database.size_bytes,
+            connections=database.connections,
+            migration=database.migration,
+            schema_bytes=dict(database.schema_bytes),
+        ),
+        store="bucket" if disk is None else "disk",
+        disk_free_bytes=None if disk is None else disk.free,
+        disk_size_bytes=None if disk is None else disk.total,
+        stored=stored,
+        workers=[WorkerCard(id=worker.id, seen_at=worker.seen_at, running=worker.running) for worker in workers],
+        jobs={state.value: count for state, count in jobs.items()},
+        libraries={name: version(name) for name in _LIBRARIES},
+    )
