@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from support.browser import LAPTOP, Watch, sign_in
+from support.browser import EMAIL, LAPTOP, Watch, sign_in
 from support.server import Server, launch
 
 # A busy machine is no reason to fail.
@@ -57,7 +57,9 @@ def open_page(chromium: Browser, site: Server) -> Iterator[OpenPage]:
     """Opens pages in contexts of their own; `page.watch` holds what they did wrong."""
     opened: list[tuple[BrowserContext, Watch]] = []
 
-    def open_(*, theme: str = "light", size: dict[str, int] | None = None, signed_in: bool = True) -> Page:
+    def open_(
+        *, theme: str = "light", size: dict[str, int] | None = None, signed_in: bool = True, email: str = EMAIL
+    ) -> Page:
         context = chromium.new_context(
             base_url=site.url, color_scheme=theme, viewport=size or LAPTOP, reduced_motion="reduce"
         )
@@ -70,7 +72,7 @@ def open_page(chromium: Browser, site: Server) -> Iterator[OpenPage]:
         page.watch = watch
         opened.append((context, watch))
         if signed_in:
-            sign_in(page)
+            sign_in(page, email)
         return page
 
     yield open_

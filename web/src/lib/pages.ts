@@ -29,7 +29,6 @@ const PAGES: Page[] = [
   listed('credentials', 'Credentials'),
   listed('schedules', 'Schedules'),
   listed('variables', 'Environment variables'),
-  listed('roles', 'Roles'),
   listed('service-users', 'Service users'),
   at('p/:project/pipelines/:pipeline', 'Pipeline', () => import('../pages/Pipeline.svelte')),
   at('p/:project/logs', 'Logs', () => import('../pages/Logs.svelte')),
@@ -47,6 +46,7 @@ const PAGES: Page[] = [
   at('jobs/:job', 'Job', () => import('../pages/Job.svelte')),
   at('datasets', 'Datasets', () => import('../pages/Datasets.svelte')),
   at('datasets/:dataset', 'Samples', () => import('../pages/Samples.svelte')),
+  at('admin', 'Administration', () => import('../pages/Administration.svelte')),
   at('profile', 'Profile', () => import('../pages/Profile.svelte')),
 ];
 const NOT_FOUND: Load = () => import('../pages/NotFound.svelte');

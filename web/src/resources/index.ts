@@ -137,6 +137,14 @@ export const RESOURCES: Record<string, Resource> = {
     update: { operation: 'service_users_update', permission: 'service-users.update' },
     remove: { permission: 'service-users.delete', warning: 'Its token stops working at once.' },
     empty: 'A service user is a token for a script, with exactly the roles that you give it.',
+    actions: [{
+      label: 'New token',
+      permission: 'service-users.update',
+      run: async (project, row) => ({
+        title: `New token of ${row.name ?? row.email}; the old one no longer works`,
+        text: (await api.put<{ token: string }>(`${base(project)}/service-users/${part(row.id)}/token`, {})).token,
+      }),
+    }],
     once: (made) => (made.token ? { title: 'Token of the service user', text: String(made.token) } : null),
   },
   pipelines: {
@@ -157,23 +165,6 @@ export const RESOURCES: Record<string, Resource> = {
     update: { operation: 'pipelines_update', permission: 'pipelines.update' },
     remove: { permission: 'pipelines.delete', warning: 'Its graph and its requests go with it; the models stay.' },
     empty: 'A pipeline leads data through several models and into connectors.',
-  },
-  roles: {
-    title: 'Roles',
-    singular: 'role',
-    prefix: '/v2.1',
-    list: (project) => `${base(project)}/roles`,
-    one: (project, row) => `${base(project)}/roles/${part(row.name)}`,
-    name: (row) => String(row.name),
-    columns: [
-      { name: 'name', label: 'Name' },
-      { name: 'default', label: 'Built in', kind: 'flag' },
-    ],
-    read: 'roles.list',
-    create: { operation: 'roles_create', permission: 'roles.create' },
-    remove: { permission: 'roles.delete', warning: 'Whoever holds this role loses its permissions at once.' },
-    empty: 'There are no roles.',
-    hints: { permissions: 'One permission a line, for example models.versions.requests.create' },
   },
 };
 

@@ -10,6 +10,13 @@ export interface Column {
   link?: (project: ProjectRights, row: Row) => string;
 }
 
+/** What can be done with one thing besides; answers with what is to be shown once, if anything. */
+export interface Action {
+  label: string;
+  permission: string;
+  run: (project: ProjectRights, row: Row) => Promise<{ title: string; text: string } | null>;
+}
+
 /** What the generic page needs to know of one kind of thing. */
 export interface Resource {
   title: string;
@@ -24,6 +31,7 @@ export interface Resource {
   create?: { operation: string; permission: string };
   update?: { operation: string; permission: string; skip?: string[] };
   remove?: { permission: string; warning: string };
+  actions?: Action[];
   empty: string;
   hints?: Record<string, string>;
   choices?: (project: ProjectRights) => Promise<Record<string, string[]>>;
