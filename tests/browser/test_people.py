@@ -19,9 +19,9 @@ def _press(page: Page, name: str, role: str = "button") -> None:
     page.keyboard.press("Enter")
 
 
-def test_members_are_invited_given_roles_and_traced_by_keyboard_alone(page: Page) -> None:
+def test_members_are_invited_and_given_roles_by_keyboard_alone(page: Page) -> None:
     open_project(page, unique("team"))
-    email, role = unique_email(), unique("reader")
+    email = unique_email()
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Members").focus()
     page.keyboard.press("Enter")
     page.get_by_role("heading", name="Members and roles").wait_for()
@@ -45,6 +45,11 @@ def test_members_are_invited_given_roles_and_traced_by_keyboard_alone(page: Page
     _press(page, f"Take project-annotator from {email}")
     expect(row).to_contain_text("none")
 
+
+def test_role_is_made_of_permissions_by_keyboard_alone_and_stands_in_the_trail(page: Page) -> None:
+    open_project(page, unique("team"))
+    role = unique("reader")
+    page.get_by_role("navigation", name="Main").get_by_role("link", name="Members").click()
     page.get_by_role("tab", name="People").focus()
     page.keyboard.press("ArrowRight")
     _press(page, "New role")
