@@ -111,7 +111,7 @@ def test_administration_shows_the_server_its_users_and_its_trail(open_page, them
     email = unique_email()
     page.get_by_role("link", name="Administration").click()
     expect(page.get_by_text(re.compile(r"PostgreSQL"))).to_be_visible()
-    expect(page.get_by_text(re.compile(r"✓ alive"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"✓ alive"))).to_be_visible(timeout=60_000)
     assert_accessible(page)
     page.get_by_role("tab", name="Users").click()
     page.get_by_role("button", name="New user").click()

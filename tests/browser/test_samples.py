@@ -35,14 +35,39 @@ def test_images_are_uploaded_seen_and_opened(page, site) -> None:
     )
     expect(page.get_by_text("12 samples")).to_be_visible()
     expect(page.get_by_text("This is not an image.")).to_be_visible()
-    pictures = page.locator(".tile img")
+    pictures = page.get_by_role("option").locator("img")
     expect(pictures).to_have_count(12)
     for number in range(12):
         expect(pictures.nth(number)).to_have_js_property("naturalWidth", 32)
     assert_accessible(page)
-    page.get_by_role("button", name="haul 40 ä.png").click()
+    page.get_by_role("option", name="haul 40 ä.png").click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_role("img", name="haul 40 ä.png")).to_be_visible()
     expect(page).to_have_url(re.compile("sample="))
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
+
+    _tag(page, unique("grey"))
+
+
+def _tag(page, tag: str) -> None:
+    """Two samples get a tag by keyboard alone; the grid shows them, and all again once the tag is gone."""
+    grid = page.get_by_role("listbox", name="Images")
+    grid.focus()
+    for key in ("ArrowRight", "Space", "ArrowDown", "ArrowLeft", "ArrowLeft", "Space"):
+        page.keyboard.press(key)
+    expect(grid.get_by_role("option", selected=True)).to_have_count(2)
+    assert_accessible(page)
+    page.get_by_role("button", name="Tag 2 chosen").focus()
+    page.keyboard.press("Enter")
+    page.get_by_label("Name of the tag").focus()
+    page.keyboard.type(tag)
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Tag", exact=True).locator("option:checked")).to_have_text(f"{tag} (2)")
+    expect(grid.get_by_role("option")).to_have_count(2)
+    expect(page).to_have_url(re.compile("tag="))
+    assert_accessible(page)
+    page.get_by_role("button", name=f"Remove the tag {tag}").click()
+    page.get_by_label("to confirm").fill(tag)
+    page.keyboard.press("Enter")
+    expect(grid.get_by_role("option")).to_have_count(12)

@@ -26,6 +26,14 @@ export function isTyping(event: KeyboardEvent): boolean {
   return event.target instanceof Element && event.target.closest(TYPING) !== null;
 }
 
+// What a control does by itself with a key stays the control's.
+const OWN: [RegExp, string][] = [[/^(Enter|Space)$/, 'button, a, summary, [role=tab], input'], [/^(Shift\+)?Arrow/, 'input, [role=tab]']];
+
+function belongsToControl(event: KeyboardEvent, name: string): boolean {
+  const target = event.target;
+  return target instanceof Element && OWN.some(([keys, controls]) => keys.test(name) && target.closest(controls) !== null);
+}
+
 class Keys {
   scopes = $state.raw<Scope[]>([]);
   mapOpen = $state(false);
@@ -52,6 +60,7 @@ class Keys {
     const name = nameOf(event);
     if (event.defaultPrevented || event.isComposing) return;
     if (isTyping(event) && name !== 'Ctrl+K') return;
+    if (belongsToControl(event, name)) return;
     if (document.querySelector('dialog[open]') && name !== '?') return;
     for (const scope of [...this.scopes].reverse()) {
       const found = scope.bindings.find((binding) => binding.keys.includes(name));

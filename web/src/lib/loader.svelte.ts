@@ -1,6 +1,9 @@
 import { ApiError } from './api';
 
-/** Loads one thing: keeps what it has while it loads anew, and what went wrong until the next try. */
+/**
+ * Loads one thing: keeps what it has while it loads anew, and what went wrong until the next try. Only the answer to the
+ * last question counts, however late an earlier one comes.
+ */
 export class Loader<T> {
   data = $state.raw<T | null>(null);
   error = $state.raw<ApiError | null>(null);
@@ -28,9 +31,13 @@ export class Loader<T> {
     }
   };
 
-  stop(): void {
+  /** Show nothing, and let no answer that is still under way show anything either. */
+  clear(): void {
     this.#number++;
     this.#abort?.abort();
+    this.data = null;
+    this.error = null;
+    this.loading = false;
   }
 }
 
