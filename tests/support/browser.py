@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import ConsoleMessage, Page, Request
+from playwright.sync_api import ConsoleMessage, Page, Request, expect
 
 AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 EMAIL, PASSWORD = "admin@example.org", "Correct-horse-1"
@@ -54,7 +54,8 @@ def open_project(page: Page, name: str) -> None:
 
 
 def assert_accessible(page: Page) -> None:
-    """No finding of axe at WCAG 2.2 A and AA and its best practices."""
+    """No finding of axe at WCAG 2.2 A and AA and its best practices, once nothing is being loaded any more."""
+    expect(page.locator("[aria-busy=true], [aria-label=Loading]")).to_have_count(0)
     # The script comes through the protocol, not through the page, which would not let it in.
     page.evaluate(AXE.read_text())
     found: dict[str, Any] = page.evaluate(
