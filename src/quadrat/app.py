@@ -155,6 +155,7 @@ async def _open(
             import_roots=tuple(settings.import_roots),
             max_archive_bytes=settings.max_archive_bytes,
             common_dir=settings.common_dir,
+            export_right=settings.export_right,
         ),
         public_url=settings.public_url,
         events=hub,

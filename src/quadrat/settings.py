@@ -79,6 +79,14 @@ class Settings(BaseSettings):
         None,
         description="Folder of this machine that every user may import objects from; a worker elsewhere needs it too",
     )
+    export_dir: Path | None = Field(
+        None,
+        description="Folder of this machine into which copies of exports are put on request (`out_to_ftp`); a worker "
+        "elsewhere needs it too",
+    )
+    export_right: Literal["read", "annotate", "manage"] = Field(
+        "read", description="Least right in a project that lets a user export its objects"
+    )
     import_processes: int = Field(
         0, ge=0, le=64, description="Processes that one import reads images with; 0 for one for each core, at most 8"
     )

@@ -56,6 +56,7 @@ class Limits:
         import_roots: Folders and buckets whose images may be imported without a copy.
         max_archive_bytes: Largest archive of objects.
         common_dir: Folder that every user may import from.
+        export_right: Who may export objects: ``read``, ``annotate`` or ``manage``.
     """
 
     max_upload_bytes: int
@@ -66,6 +67,7 @@ class Limits:
     sign_in_attempts: int
     max_archive_bytes: int = 50 * 1024**3
     common_dir: Path | None = None
+    export_right: str = "read"
     import_roots: Sequence[str] = ()
 
 

@@ -63,6 +63,7 @@ class WorkerResources:
         images: Looks into the images of samples.
         references: Reads images that lie outside of the store.
         common_dir: Folder that every user may import from.
+        export_dir: Folder for copies of exports.
         import_processes: Picture processes of one import.
         places: Where connectors write to.
         mailer: Sends letters; None when the operator named no server.
@@ -76,6 +77,7 @@ class WorkerResources:
     images: ImageReader
     references: References
     common_dir: Path | None
+    export_dir: Path | None
     import_processes: int
     places: Places
     mailer: Mailer | None
@@ -137,6 +139,7 @@ async def _work(settings: Settings, url: str, *, stop_with_parent: bool) -> None
         images=ImageReader(db, blobs, references, decoders),
         references=references,
         common_dir=settings.common_dir,
+        export_dir=settings.export_dir,
         import_processes=import_processes(settings),
         places=places,
     )

@@ -8,12 +8,18 @@ from quadrat.errors import ErrorKind, QuadratError
 from quadrat.identity.actions.housekeeping import list_missing_projects
 from quadrat.identity.types import ProjectId
 from quadrat.jobs.registry import Handler, JobContext, JobRefusedError
+from quadrat.jobs.store import read_log as read_job_log
+from quadrat.jobs.types import ResultFile
 from quadrat.objects.actions import taxa
+from quadrat.objects.actions.exports import EXPORTS, read_plan
 from quadrat.objects.actions.files import opened_source
 from quadrat.objects.actions.imports import IMPORT_ARCHIVE, IMPORT_IMAGES
 from quadrat.objects.actions.objects import DELETE_IMAGES
 from quadrat.objects.actions.prediction import PREDICT
 from quadrat.objects.actions.sets import EMPTY_FOLDER
+from quadrat.objects.exporting.deliver import deliver
+from quadrat.objects.exporting.run import run_export
+from quadrat.objects.exporting.types import Exporter, ExportOrder, delivered_name, file_of
 from quadrat.objects.importing.images_scan import ImagesScan
 from quadrat.objects.importing.leftovers import remove_all_leftovers
 from quadrat.objects.importing.run import ImportRefusedError, MakeScan, NamesMissingError, run_import
@@ -28,6 +34,8 @@ from quadrat.storage.blobs import BlobStore
 
 _IMPORT_ATTEMPTS = 3
 _PREDICT_ATTEMPTS = 3
+_EXPORT_ATTEMPTS = 3
+_EXPORTS = "objects/exports"
 PURGE = "objects.purge"
 FOLDER = "objects"
 
@@ -46,12 +54,49 @@ class ObjectResources(Protocol):
         ...
 
     @property
+    def export_dir(self) -> Path | None:
+        """Folder for copies of exports."""
+        ...
+
+    @property
     def import_processes(self) -> int:
         """Picture processes of one import."""
         ...
 
 
 Context = JobContext[ObjectResources]
+
+
+async def export(context: Context, params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Write an export as the job's file. Safe to repeat: each run makes the same file under the same key."""
+    job, blobs = context.job, context.resources.blobs
+    if job.owner_id is None or job.project_id is None:
+        raise QuadratError(ErrorKind.NOT_FOUND, "Whoever asked for this export, or its project, is gone.")
+    folder = context.resources.export_dir
+    if params["deliver"] and folder is None:
+        raise QuadratError(
+            ErrorKind.INVALID,
+            "There is no folder for copies of exports on this server: set QUADRAT_EXPORT_DIR and ask again, or ask "
+            "without out_to_ftp.",
+        )
+    plan = read_plan(params["plan"])
+    file = file_of(plan, job.project_id, job.created_at)
+    key = f"{_EXPORTS}/{job.uuid.hex}"
+    await blobs.forget_unfinished(key)
+
+    async def read_log() -> str:
+        async with context.db.begin() as tx:
+            lines = await read_job_log(tx, job.id)
+        return "".join(f"{at:%Y-%m-%d %H:%M:%S} {line}\n" for at, line in lines)
+
+    order = ExportOrder(job.project_id, job.owner_id, params["filters"], job.created_at, f"job_{job.id}.log", read_log)
+    exporter = Exporter(context.db, blobs, context.progress, context.log)
+    await context.log(f"Exporting project {job.project_id} to {file.name}")
+    n_lines = await run_export(exporter, order, plan, lambda pieces: blobs.put(key, pieces))
+    if params["deliver"] and folder is not None:
+        await deliver(blobs, key, folder / delivered_name(job.id, file.name))
+    context.result_file = ResultFile(key, file.name, file.media_type)
+    return {"rowcount": n_lines, "out_file": file.name}
 
 
 async def import_archive(context: Context, params: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -151,6 +196,7 @@ HANDLERS = (
     Handler(IMPORT_ARCHIVE, import_archive, max_attempts=_IMPORT_ATTEMPTS),
     Handler(IMPORT_IMAGES, import_images, max_attempts=_IMPORT_ATTEMPTS),
     Handler(PREDICT, predict, max_attempts=_PREDICT_ATTEMPTS),
+    *(Handler(kind, export, max_attempts=_EXPORT_ATTEMPTS) for kind in sorted(EXPORTS)),
     Handler(DELETE_IMAGES, delete_images),
     Handler(EMPTY_FOLDER, empty_folder),
 )

@@ -187,6 +187,16 @@ class BlobStore:
         except _STORE_ERRORS as error:
             raise _unavailable(error) from error
 
+    async def forget_unfinished(self, key: str) -> None:
+        """Remove what writers of a key that were killed have left on disk; nobody may be writing it.
+
+        A bucket removes such parts by itself, by the rule for incomplete uploads.
+        """
+        check_key(key)
+        if self._root is not None:
+            path = self._root / key
+            await asyncio.to_thread(_remove_staged, path)
+
     async def list_prefix(self, prefix: str) -> AsyncIterator[tuple[str, BlobFacts]]:
         """Keys and facts of everything under ``prefix/``."""
         check_key(prefix)
@@ -266,6 +276,13 @@ class BlobStore:
             _log.warning("store.unavailable", reason=error.message)
             return False
         return True
+
+
+def _remove_staged(path: Path) -> None:
+    """The store's library writes into ``path#1``, ``path#2`` and so on, and renames that at the end."""
+    if path.parent.is_dir():
+        for part in path.parent.glob(f"{path.name}#*"):
+            part.unlink(missing_ok=True)
 
 
 class _Counted:

@@ -5,6 +5,7 @@ from fastapi import FastAPI
 from quadrat.api.docs import install_docs
 from quadrat.api.ecotaxa.errors import render, render_invalid_request, render_status
 from quadrat.api.ecotaxa.routes import (
+    exports,
     files,
     jobs,
     misc,
@@ -29,6 +30,7 @@ _ROUTERS = (
     files.router,
     jobs.router,
     vault.router,
+    exports.router,
     object_sets.router,
     objects.router,
     prediction.router,

@@ -61,12 +61,14 @@ def _element(column: Column) -> sql.Composable:
     return sql.SQL("{}[{}]").format(sql.Identifier(array), sql.Literal(column.position + 1))
 
 
-def _packed(key: str, columns: Sequence[Column]) -> sql.Composable:
+def packed(key: str, columns: Sequence[Column]) -> sql.Composable:
+    """One row as bytes of a fixed length: a number, then the columns; none of form `RANK`."""
     first = sql.SQL("int8send({})").format(sql.Identifier(key))
     return sql.SQL(" || ").join([first, *(_expression(column) for column in columns)])
 
 
-def _unpacked(data: bytes, columns: Sequence[Column]) -> tuple[Ids, dict[Column, Array]]:
+def unpacked(data: bytes, columns: Sequence[Column]) -> tuple[Ids, dict[Column, Array]]:
+    """Rows that were packed so and strung together: their numbers, and the columns."""
     names = [f"c{position}" for position in range(len(columns))]
     rows = np.frombuffer(data, [("id", ">i8"), *zip(names, (PACKED[column.form] for column in columns), strict=True)])
     return rows["id"].astype(np.int64), dict(zip(columns, (rows[name] for name in names), strict=True))
@@ -91,7 +93,7 @@ async def load(
     width = 8 + sum(np.dtype(PACKED[column.form]).itemsize for column in columns)
     while True:
         statement = _PACK.format(
-            packed=_packed(key, columns),
+            packed=packed(key, columns),
             table=sql.Identifier(table),
             project=sql.Literal(project_id),
             key=sql.Identifier(key),
@@ -104,7 +106,7 @@ async def load(
         if len(part) < _ROWS_AT_A_TIME * width:
             break
         after = int.from_bytes(part[-width : 8 - width], "big")
-    return _unpacked(b"".join(parts) if len(parts) > 1 else parts[0], columns)
+    return unpacked(b"".join(parts) if len(parts) > 1 else parts[0], columns)
 
 
 async def load_core(tx: AsyncConnection, project_id: ProjectId) -> tuple[Ids, dict[Column, Array]]:
@@ -119,13 +121,13 @@ async def load_some(
     table = _TABLE.get(columns[0].source, "object")
     key = "id" if table == "object" else "object_id"
     statement = _PACK_SOME.format(
-        packed=_packed(key, columns),
+        packed=packed(key, columns),
         table=sql.Identifier(table),
         key=sql.Identifier(key),
         project=sql.Literal(project_id),
     )
     row = await binary_row(tx, statement, {"ids": integers(object_ids)})
-    return _unpacked(b"" if row is None else row[0], columns)
+    return unpacked(b"" if row is None else row[0], columns)
 
 
 async def load_ranks(
@@ -136,7 +138,7 @@ async def load_ranks(
     statement = _RANKS.format(value=value, table=sql.Identifier(_TABLE[column.source]), project=sql.Literal(project_id))
     row = await binary_row(tx, statement, None)
     packed, joined_, n = (b"", None, 0) if row is None else row
-    object_ids, values = _unpacked(packed, [column])
+    object_ids, values = unpacked(packed, [column])
     texts = DistinctTexts(joined_ or b"", n) if column.source is Source.TEXT else None
     return object_ids, values[column], texts
 

@@ -6,6 +6,7 @@ from typing import Any
 from quadrat.api.ecotaxa.convert.times import wire_time
 from quadrat.api.ecotaxa.schemas.jobs import JobModel
 from quadrat.jobs.types import Job, JobState
+from quadrat.objects.actions.exports import EXPORT_ANY, EXPORT_BACKUP, EXPORT_SUMMARY, EXPORT_TABLES
 from quadrat.objects.actions.imports import IMPORT_ARCHIVE, IMPORT_IMAGES
 from quadrat.objects.actions.prediction import PREDICT
 
@@ -34,6 +35,10 @@ def _of_images(params: Mapping[str, Any]) -> dict[str, Any]:
     return {"source_path": params["source"], "values": params["values"]}
 
 
+def _of_export(params: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(params["asked"])
+
+
 def _of_prediction(params: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "project_id": params["project_id"],
@@ -54,6 +59,10 @@ _KINDS: Mapping[str, tuple[str, Callable[[Mapping[str, Any]], dict[str, Any]]]] 
     IMPORT_ARCHIVE: ("FileImport", _of_archive),
     IMPORT_IMAGES: ("SimpleImport", _of_images),
     PREDICT: ("Prediction", _of_prediction),
+    EXPORT_ANY: ("GenExport", _of_export),
+    EXPORT_TABLES: ("GeneralExport", _of_export),
+    EXPORT_SUMMARY: ("SummaryExport", _of_export),
+    EXPORT_BACKUP: ("BackupExport", _of_export),
 }
 
 

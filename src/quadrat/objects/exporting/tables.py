@@ -1,0 +1,253 @@
+"""An export of tables and images as one zip: lines in blocks from one snapshot, then the images, then the log."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from quadrat.errors import ErrorKind, QuadratError
+from quadrat.objects.exporting.images import ImageBook, WantedImage
+from quadrat.objects.exporting.table import Catalog, LineBlock, LineImage, TableWriter
+from quadrat.objects.exporting.types import Exporter, ExportOrder, Images, Layout, Put, Split, TablePlan, file_of
+from quadrat.objects.exporting.zip import ZipStream
+from quadrat.objects.frames.specs import Ids
+from quadrat.objects.rules.export_names import NO_CATEGORY, distinct, safe_folder, taxon_folder
+from quadrat.objects.rules.filters import read_filters
+from quadrat.objects.store import exports as store
+from quadrat.objects.store.exports import Block, ImageRow
+from quadrat.objects.store.filters import look_up
+from quadrat.objects.store.projects import free_columns
+
+_BLOCK_OBJECTS = 10_000
+_BATCH_IMAGES = 64
+_BATCH_BYTES = 8 * 1024 * 1024
+_MOST_NAMED = 20
+_OBJECT, _SAMPLE, _ACQUISITION, _TAXON = range(4)
+_OWNER = {Split.NONE: _SAMPLE, Split.SAMPLE: _SAMPLE, Split.ACQUISITION: _ACQUISITION, Split.TAXON: _TAXON}
+
+
+@dataclass(frozen=True, slots=True)
+class _Objects:
+    """Objects in the order of their lines.
+
+    Args:
+        rows: Object, sample, acquisition, taxon.
+        groups: The owner by which each is put into a table; 0 for all where there is one table only.
+        names: Of the tables, by owner.
+    """
+
+    rows: Ids
+    groups: Ids
+    names: dict[int, str]
+
+
+class TableExport:
+    """One export.
+
+    Args:
+        exporter: With what it works.
+        order: What is exported.
+        plan: How it is written.
+    """
+
+    def __init__(self, exporter: Exporter, order: ExportOrder, plan: TablePlan) -> None:
+        self._exporter = exporter
+        self._order = order
+        self._plan = plan
+        self._base = file_of(plan, order.project_id, order.at).name.removesuffix(".zip")
+        self._zip = ZipStream(order.at)
+        self._book = ImageBook(plan, order.project_id)
+        self._group: int | None = None
+        self._n_lines = 0
+
+    async def write(self, put: Put) -> int:
+        """Hand out the bytes of the zip; how many lines there are."""
+        with closing(self._zip), closing(self._book):
+            async with self._exporter.db.snapshot() as tx:
+                await self._write_tables(tx, put)
+            await self._write_images(put)
+            await self._exporter.log(f"{self._n_lines} lines and {self._book.count} images exported")
+            await put(await self._log())
+            for piece in self._zip.finish():
+                await put(piece)
+        return self._n_lines
+
+    async def _log(self) -> bytes:
+        text = (await self._order.read_log()).encode()
+        return self._zip.begin(self._order.log_name, deflate=True) + self._zip.write(text) + self._zip.end()
+
+    # Tables.
+
+    async def _write_tables(self, tx: AsyncConnection, put: Put) -> None:
+        order = self._order
+        conditions = read_filters(order.filters)
+        selection = await look_up(tx, order.project_id, conditions, order.user_id)
+        rows = await store.list_selected(tx, selection)
+        catalog = await self._catalog(tx, rows)
+        objects = await asyncio.to_thread(self._sorted, rows, catalog)
+        self._book.taxa = {row.id: taxon_folder(row.display_name) for row in catalog.taxa}
+        writer = TableWriter(self._plan, catalog)
+        if not len(rows) and self._plan.split is Split.NONE:
+            await put(self._begin_table(writer, 0, self._base))
+        n = len(rows)
+        fetching = asyncio.create_task(self._fetch(tx, objects, 0, writer))
+        try:
+            for start in range(0, n, _BLOCK_OBJECTS):
+                block, images = await fetching
+                # While this block becomes text, PostgreSQL packs the next one.
+                fetching = asyncio.create_task(self._fetch(tx, objects, start + _BLOCK_OBJECTS, writer))
+                for piece in await asyncio.to_thread(self._format, writer, objects, start, block, images):
+                    await put(piece)
+                done = min(n, start + _BLOCK_OBJECTS)
+                share = 30 if self._plan.with_bytes else 98
+                await self._exporter.progress(share * done / n, f"Wrote {done} of {n} objects")
+        finally:
+            fetching.cancel()
+            await asyncio.gather(fetching, return_exceptions=True)
+        if self._group is not None:
+            await put(self._zip.end())
+
+    async def _catalog(self, tx: AsyncConnection, rows: Ids) -> Catalog:
+        project_id = self._order.project_id
+        taxa = np.unique(rows[:, _TAXON])
+        if self._plan.internal_ids:
+            taxa = np.union1d(taxa, await store.list_predicted_taxa(tx, project_id))
+        return Catalog(
+            await store.list_samples(tx, project_id),
+            await store.list_acquisitions(tx, project_id),
+            await store.list_taxa(tx, taxa),
+            await store.list_authors(tx, project_id),
+            await free_columns(tx, project_id),
+        )
+
+    def _sorted(self, rows: Ids, catalog: Catalog) -> _Objects:
+        """By the name of what splits them, else of their sample; then by number."""
+        plan = self._plan
+        at = _OWNER[plan.split]
+        named = {
+            _SAMPLE: [(row.id, row.orig_id) for row in catalog.samples],
+            _ACQUISITION: [(row.id, row.orig_id) for row in catalog.acquisitions],
+            _TAXON: [(row.id, row.display_name) for row in catalog.taxa],
+        }[at]
+        named.sort(key=lambda pair: (pair[1], pair[0]))
+        rank = {id_: place for place, (id_, _) in enumerate(named)}
+        owners, inverse = np.unique(rows[:, at], return_inverse=True)
+        # What has no owner, or one that is gone, comes last.
+        ranks = np.array([rank.get(id_, len(rank)) for id_ in owners.tolist()], np.int64)
+        rows = rows[np.lexsort((rows[:, _OBJECT], ranks[inverse] if len(owners) else inverse))]
+        if plan.split is Split.NONE:
+            return _Objects(rows, np.zeros(len(rows), np.int64), {0: self._base})
+        clean = taxon_folder if plan.split is Split.TAXON else safe_folder
+        found = set(owners.tolist())
+        names = distinct([(id_, clean(name)) for id_, name in named if id_ in found] + [(-1, NO_CATEGORY)])
+        return _Objects(rows, rows[:, at], names)
+
+    async def _fetch(
+        self, tx: AsyncConnection, objects: _Objects, start: int, writer: TableWriter
+    ) -> tuple[Block, Mapping[int, Sequence[ImageRow]]]:
+        ids = np.sort(objects.rows[start : start + _BLOCK_OBJECTS, _OBJECT])
+        block = await store.read_block(tx, self._order.project_id, ids, writer.needs)
+        images: dict[int, list[ImageRow]] = {}
+        if self._plan.images is not Images.NONE:
+            for image in await store.list_images(tx, ids):
+                images.setdefault(image.object_id, []).append(image)
+        return block, images
+
+    def _format(
+        self,
+        writer: TableWriter,
+        objects: _Objects,
+        start: int,
+        block: Block,
+        images: Mapping[int, Sequence[ImageRow]],
+    ) -> list[bytes]:
+        """The bytes of one block, which may go into several tables."""
+        rows = objects.rows[start : start + _BLOCK_OBJECTS]
+        groups = objects.groups[start : start + _BLOCK_OBJECTS]
+        source = LineBlock(block, writer.needs)
+        pieces: list[bytes] = []
+        bounds = [0, *(np.flatnonzero(np.diff(groups)) + 1).tolist(), len(rows)]
+        for first, last in pairwise(bounds):
+            group = int(groups[first])
+            if group != self._group:
+                pieces.append(self._begin_table(writer, group, objects.names[group]))
+            part = rows[first:last]
+            at = np.searchsorted(block.ids, part[:, _OBJECT])
+            named: list[LineImage] = []
+            if self._plan.images is not Images.NONE:
+                of_each = [self._book.take(row, images.get(row[_OBJECT], ())) for row in part.tolist()]
+                at = np.repeat(at, [len(found) for found in of_each])
+                named = [image for found in of_each for image in found]
+            pieces.append(self._zip.write(writer.lines(source, at, named)))
+            self._n_lines += len(at)
+        return pieces
+
+    def _begin_table(self, writer: TableWriter, group: int, name: str) -> bytes:
+        before = b"" if self._group is None else self._zip.end()
+        self._group = group
+        path = f"ecotaxa_{name}.tsv"
+        if self._plan.layout is Layout.FOLDERS:
+            path = f"{name}/{path}"
+        self._book.begin(name, path)
+        return before + self._zip.begin(path, deflate=True) + self._zip.write(writer.header())
+
+    # Images.
+
+    async def _write_images(self, put: Put) -> None:
+        missing: list[str] = []
+        done, total = 0, self._book.total_bytes
+        for batch in self._book.batches(_BATCH_IMAGES, _BATCH_BYTES):
+            if batch[0].size_bytes > _BATCH_BYTES:
+                await self._write_large(batch[0], put, missing)
+            else:
+                contents = await self._read(batch)
+                for image, content in zip(batch, contents, strict=True):
+                    if content is None:
+                        missing.append(image.path)
+                    else:
+                        await put(self._zip.store(image.path, content))
+            done += sum(image.size_bytes for image in batch)
+            await self._exporter.progress(30 + 68 * done / max(1, total), "Adding images")
+        if missing:
+            names = ", ".join(missing[:_MOST_NAMED])
+            await self._exporter.log(f"{len(missing)} images are not in the store and not in the archive: {names}")
+
+    async def _write_large(self, image: WantedImage, put: Put, missing: list[str]) -> None:
+        try:
+            reader = await self._exporter.blobs.open(image.key)
+        except QuadratError as error:
+            if error.kind is not ErrorKind.NOT_FOUND:
+                raise
+            missing.append(image.path)
+            return
+        await put(self._zip.begin(image.path, deflate=False))
+        async for chunk in reader.chunks:
+            await put(self._zip.write(chunk))
+        await put(self._zip.end())
+
+    async def _read(self, batch: Sequence[WantedImage]) -> list[bytes | None]:
+        """The bytes of images; None for one that is not there."""
+        root = self._exporter.blobs.local_root
+        if root is not None:
+            return await asyncio.to_thread(lambda: [_read_file(root / image.key) for image in batch])
+        return await asyncio.gather(*(self._read_blob(image) for image in batch))
+
+    async def _read_blob(self, image: WantedImage) -> bytes | None:
+        try:
+            return await self._exporter.blobs.read(image.key, max_bytes=_BATCH_BYTES)
+        except QuadratError as error:
+            if error.kind is not ErrorKind.NOT_FOUND:
+                raise
+            return None
+
+
+def _read_file(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
