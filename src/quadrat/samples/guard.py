@@ -1,19 +1,29 @@
 """Ties the signed addresses of images to their samples."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from quadrat.base.clock import now
 from quadrat.db.engine import Database
+from quadrat.db.together import Together
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.samples.actions.embeddings import csv_came
 from quadrat.samples.actions.images import read_images_later
 from quadrat.samples.rules.samples import parse_blob_key, parse_csv_key
 from quadrat.samples.store import images as store
-from quadrat.samples.types import Rendition, StoredImage
+from quadrat.samples.types import DatasetId, Rendition, SampleId, StoredImage
 from quadrat.storage.blobs import BlobStore
 from quadrat.storage.references import References
 from quadrat.storage.sniff import SNIFFED_BYTES, UNKNOWN, image_type
 from quadrat.storage.types import BlobFacts, ByteRange, ByteSource
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    sample_id: SampleId
+    rendition: Rendition
+    stored: StoredImage
 
 
 class SampleBlobGuard:
@@ -29,6 +39,7 @@ class SampleBlobGuard:
         self._db = db
         self._blobs = blobs
         self._references = references
+        self._together = Together(self._note, "sample-arrivals")
 
     async def admit(self, key: str) -> ByteSource | None:
         """Refuse an address whose sample is gone, though its signature is good and its bytes may be there still.
@@ -44,12 +55,11 @@ class SampleBlobGuard:
             return None
         dataset_id, sample_id, rendition = named
         async with self._db.begin() as tx:
-            if not await store.has_sample(tx, dataset_id, sample_id):
-                raise QuadratError(ErrorKind.NOT_FOUND, "The sample of this address does not exist any more.")
-            if rendition is not Rendition.FULL:
-                return None
-            location = await store.find_reference(tx, dataset_id, sample_id)
-        if location is None:
+            place = await store.find_place(tx, dataset_id, sample_id)
+        if place is None:
+            raise QuadratError(ErrorKind.NOT_FOUND, "The sample of this address does not exist any more.")
+        (location,) = place
+        if location is None or rendition is not Rendition.FULL:
             return None
         return ByteSource(partial(self._references.head, location), partial(self._references.open, location))
 
@@ -71,14 +81,19 @@ class SampleBlobGuard:
             return True
         dataset_id, sample_id, rendition = named
         stored = StoredImage(facts.size_bytes, facts.etag, await self._media_type(key, facts), now())
+        return await self._together.write(dataset_id, _Arrival(sample_id, rendition, stored))
+
+    async def _note(self, dataset_id: DatasetId, arrivals: Sequence[_Arrival]) -> Sequence[bool]:
+        # Of bytes that came twice the later count.
+        came = {(arrival.sample_id, arrival.rendition): arrival.stored for arrival in arrivals}
         async with self._db.begin() as tx:
-            if not await store.set_image(tx, dataset_id, sample_id, rendition, stored):
-                return False
-            if rendition is Rendition.FULL:
-                await store.forget_reference(tx, sample_id)
-                await store.mark_unread(tx, dataset_id, sample_id, stored.uploaded_at)
+            kept = await store.set_images(tx, dataset_id, came)
+            full = {id_ for id_, rendition in came if rendition is Rendition.FULL} & kept
+            if full:
+                await store.forget_references(tx, full)
+                await store.mark_unread(tx, dataset_id, full, max(arrival.stored.uploaded_at for arrival in arrivals))
                 await read_images_later(tx, dataset_id, place=await store.owner_of(tx, dataset_id) or (None, None))
-        return True
+        return [arrival.sample_id in kept for arrival in arrivals]
 
     async def _media_type(self, key: str, facts: BlobFacts) -> str:
         if not facts.size_bytes:

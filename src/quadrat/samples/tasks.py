@@ -143,9 +143,9 @@ async def note_arrivals(context: JobContext[SampleResources], dataset_id: Datase
             continue
         stored = StoredImage(facts.size_bytes, facts.etag, await _media_type(blobs, key, facts), now())
         async with context.db.begin() as tx:
-            kept = await store.set_image(tx, dataset_id, named[1], named[2], stored)
+            kept = await store.set_images(tx, dataset_id, {(named[1], named[2]): stored})
             if kept and named[2] is Rendition.FULL:
-                await store.mark_unread(tx, dataset_id, named[1], stored.uploaded_at)
+                await store.mark_unread(tx, dataset_id, kept, stored.uploaded_at)
                 count += 1
     return count
 

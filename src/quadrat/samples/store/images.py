@@ -1,10 +1,10 @@
 """All SQL of images: bytes that came, and what was found in them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, and_, case, cast, delete, func, literal, null, select, update
+from sqlalchemy import ARRAY, ColumnElement, Text, and_, any_, case, cast, delete, func, literal, null, select, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -34,51 +34,80 @@ async def find_image(tx: AsyncConnection, id_: SampleId, rendition: Rendition) -
     return None if row is None else StoredImage(*row)
 
 
-async def has_sample(tx: AsyncConnection, dataset_id: DatasetId, id_: SampleId) -> bool:
-    """Whether the sample exists, whoever asks."""
-    query = select(literal(1)).where(sample.c.dataset_id == dataset_id, sample.c.id == id_)
-    return (await tx.execute(query)).one_or_none() is not None
+async def find_place(tx: AsyncConnection, dataset_id: DatasetId, id_: SampleId) -> tuple[str | None] | None:
+    """Where the image of a sample lies that was imported without a copy, or None for the store; None for no sample."""
+    query = (
+        select(reference.c.location)
+        .select_from(sample.outerjoin(reference, reference.c.sample_id == sample.c.id))
+        .where(sample.c.dataset_id == dataset_id, sample.c.id == id_)
+    )
+    row = (await tx.execute(query)).one_or_none()
+    return None if row is None else (row[0],)
 
 
-async def set_image(
-    tx: AsyncConnection, dataset_id: DatasetId, id_: SampleId, rendition: Rendition, stored: StoredImage
-) -> bool:
-    """Note stored bytes and keep the dataset's total; False when the sample is gone."""
+async def set_images(
+    tx: AsyncConnection, dataset_id: DatasetId, came: Mapping[tuple[SampleId, Rendition], StoredImage]
+) -> set[SampleId]:
+    """Note stored bytes and keep the dataset's total; returns the samples that are there still."""
     # The dataset first, as everyone else: two images of one sample may arrive at the same time.
-    if await lock_dataset(tx, dataset_id) is None or not await has_sample(tx, dataset_id, id_):
-        return False
-    before = await find_image(tx, id_, rendition)
-    await _upsert_image(tx, id_, rendition, stored)
-    grown = stored.size_bytes - (0 if before is None else before.size_bytes)
-    full = case((literal(rendition) == Rendition.FULL.value, grown), else_=0)
+    if not came or await lock_dataset(tx, dataset_id) is None:
+        return set()
+    asked = _any({id_ for id_, _ in came})
+    there = set(
+        (await tx.execute(select(sample.c.id).where(sample.c.dataset_id == dataset_id, sample.c.id == asked))).scalars()
+    )
+    kept = {key: stored for key, stored in came.items() if key[0] in there}
+    if not kept:
+        return set()
+    full = {id_: stored.size_bytes for (id_, rendition), stored in kept.items() if rendition is Rendition.FULL}
+    before = select(func.coalesce(func.sum(image.c.size_bytes), 0)).where(
+        image.c.sample_id == _any(full), image.c.rendition == Rendition.FULL.value
+    )
+    grown = sum(full.values()) - int((await tx.execute(before)).scalar_one())
+    await _upsert_images(tx, kept)
+    last = max(stored.uploaded_at for stored in kept.values())
     await tx.execute(
         update(dataset)
         .where(dataset.c.id == dataset_id)
-        .values(
-            size_bytes=dataset.c.size_bytes + full,
-            last_modified_at=later(dataset, stored.uploaded_at),
-        )
+        .values(size_bytes=dataset.c.size_bytes + grown, last_modified_at=later(dataset, last))
     )
-    return True
+    return {id_ for id_, _ in kept}
 
 
-async def _upsert_image(tx: AsyncConnection, id_: SampleId, rendition: Rendition, stored: StoredImage) -> None:
-    values = {
-        "size_bytes": stored.size_bytes,
-        "etag": stored.etag,
-        "media_type": stored.media_type,
-        "uploaded_at": stored.uploaded_at,
-    }
-    upsert = insert(image).values(sample_id=id_, rendition=rendition, **values)
-    await tx.execute(upsert.on_conflict_do_update(index_elements=[image.c.sample_id, image.c.rendition], set_=values))
+def _any(ids: Collection[SampleId]) -> ColumnElement[Any]:
+    return any_(literal(sorted(ids), ARRAY(Text)))
 
 
-async def mark_unread(tx: AsyncConnection, dataset_id: DatasetId, id_: SampleId, at: datetime) -> None:
-    """Have the full image of a sample looked into; a thumbnail of what was there before goes."""
-    upsert = insert(unread).values(sample_id=id_, dataset_id=dataset_id, at=at)
-    await tx.execute(upsert.on_conflict_do_update(index_elements=[unread.c.sample_id], set_={"at": at}))
+async def _upsert_images(tx: AsyncConnection, came: Mapping[tuple[SampleId, Rendition], StoredImage]) -> None:
+    upsert = insert(image)
+    columns = ("size_bytes", "etag", "media_type", "uploaded_at")
+    upsert = upsert.on_conflict_do_update(
+        index_elements=[image.c.sample_id, image.c.rendition],
+        set_={name: upsert.excluded[name] for name in columns},
+    )
+    await tx.execute(
+        upsert,
+        [
+            {
+                "sample_id": id_,
+                "rendition": rendition,
+                "size_bytes": stored.size_bytes,
+                "etag": stored.etag,
+                "media_type": stored.media_type,
+                "uploaded_at": stored.uploaded_at,
+            }
+            for (id_, rendition), stored in came.items()
+        ],
+    )
+
+
+async def mark_unread(tx: AsyncConnection, dataset_id: DatasetId, ids: Collection[SampleId], at: datetime) -> None:
+    """Have the full images of samples looked into; thumbnails of what was there before go."""
+    upsert = insert(unread)
+    upsert = upsert.on_conflict_do_update(index_elements=[unread.c.sample_id], set_={"at": upsert.excluded.at})
+    await tx.execute(upsert, [{"sample_id": id_, "dataset_id": dataset_id, "at": at} for id_ in sorted(ids)])
     old = image.c.rendition == Rendition.MADE_THUMBNAIL
-    await tx.execute(delete(image).where(image.c.sample_id == id_, old))
+    await tx.execute(delete(image).where(image.c.sample_id == _any(ids), old))
 
 
 async def list_unread(tx: AsyncConnection, dataset_id: DatasetId, limit: int) -> list[tuple[SampleId, str, str | None]]:
@@ -153,7 +182,7 @@ async def set_facts(
     await tx.execute(upsert.on_conflict_do_update(index_elements=[fact.c.sample_id], set_=values))
     await tx.execute(delete(unread).where(unread.c.sample_id == id_))
     if thumbnail is not None:
-        await _upsert_image(tx, id_, Rendition.MADE_THUMBNAIL, thumbnail)
+        await _upsert_images(tx, {(id_, Rendition.MADE_THUMBNAIL): thumbnail})
     return True
 
 
@@ -214,15 +243,15 @@ async def find_unmade(tx: AsyncConnection, dataset_id: DatasetId, id_: SampleId)
     if (await tx.execute(shown.limit(1))).one_or_none() is not None:
         return None
     hopeless = select(literal(1)).where(fact.c.sample_id == id_, fact.c.problem.is_not(None))
-    found = await find_full(tx, id_) if await has_sample(tx, dataset_id, id_) else None
+    found = await find_full(tx, id_) if await find_place(tx, dataset_id, id_) is not None else None
     if found is None or (await tx.execute(hopeless.where(fact.c.etag == found[0]))).one_or_none() is not None:
         return None
     return found
 
 
-async def forget_reference(tx: AsyncConnection, id_: SampleId) -> None:
-    """The image of the sample lies in the store from now on."""
-    await tx.execute(delete(reference).where(reference.c.sample_id == id_))
+async def forget_references(tx: AsyncConnection, ids: Collection[SampleId]) -> None:
+    """The images of the samples lie in the store from now on."""
+    await tx.execute(delete(reference).where(reference.c.sample_id == _any(ids)))
 
 
 async def owner_of(tx: AsyncConnection, dataset_id: DatasetId) -> tuple[UserId, ProjectId] | None:

@@ -10,7 +10,7 @@ from sqlalchemy.types import Text
 
 from quadrat.identity.types import ProjectId, UserId
 from quadrat.samples.store.datasets import later
-from quadrat.samples.store.images import mark_unread, owner_of, set_image
+from quadrat.samples.store.images import mark_unread, owner_of, set_images
 from quadrat.samples.tables import dataset, image, reference, unread
 from quadrat.samples.types import DatasetId, Rendition, SampleId, StoredImage
 from quadrat.storage.references import Referenced
@@ -62,8 +62,8 @@ async def set_reference(
     """The file of a sample has changed or moved."""
     values = {"location": file.location, "version": file.version}
     await tx.execute(update(reference).where(reference.c.sample_id == id_).values(**values))
-    await set_image(tx, dataset_id, id_, Rendition.FULL, stored)
-    await mark_unread(tx, dataset_id, id_, stored.uploaded_at)
+    await set_images(tx, dataset_id, {(id_, Rendition.FULL): stored})
+    await mark_unread(tx, dataset_id, [id_], stored.uploaded_at)
 
 
 async def place_of(tx: AsyncConnection, dataset_id: DatasetId) -> tuple[UserId | None, ProjectId | None]:
