@@ -4,6 +4,9 @@ Starts `quadrat serve` on a temporary directory. The original imports 770 object
 machine (measured on two cores, November 2026); the aim is five times that.
 
     python bench/objects/import.py [--objects N]
+    python bench/objects/import.py --objects 4000 --side 1000
+
+The second makes a zip of 4 GB, whose figure is the memory; it has no aim of speed.
 """
 
 import argparse
@@ -29,24 +32,25 @@ import psutil
 ORIGINAL_PER_S = 770
 AIM = 5
 SIDE_PX = 40
-PICTURES = 500
+MOST_MIB = 1024
+PICTURES_PX = 800_000  # of all different pictures together
 POLL_S = 0.25
 LOOK_EVERY = 8  # polls; looking at memory costs what is measured
 
 
-def png(seed: int) -> bytes:
+def png(seed: int, side: int) -> bytes:
     """A grey picture of noise, which no compression makes much smaller."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
     noise = random.Random(seed)
-    rows = b"".join(b"\0" + noise.randbytes(SIDE_PX) for _ in range(SIDE_PX))
-    head = struct.pack(">IIBBBBB", SIDE_PX, SIDE_PX, 8, 0, 0, 0, 0)
+    rows = b"".join(b"\0" + noise.randbytes(side) for _ in range(side))
+    head = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows, 1)) + chunk(b"IEND", b"")
 
 
-def write_archive(path: Path, count: int) -> None:
+def write_archive(path: Path, count: int, side: int) -> None:
     """One index file and one image for each object."""
     fixed = ["object_id", "img_file_name", "object_lat", "object_lon", "object_date", "object_time", "object_depth_min"]
     fixed += ["sample_id", "acq_id", "process_id", "object_annotation_status", "object_annotation_category"]
@@ -56,7 +60,7 @@ def write_archive(path: Path, count: int) -> None:
     types = ["[f]" if name in numbers or name in {"object_lat", "object_lon"} else "[t]" for name in names]
     noise = random.Random(1)
     values = [[f"{noise.gauss(100, 30):.6g}" for _ in numbers] for _ in range(200)]
-    pictures = [png(seed) for seed in range(PICTURES)]
+    pictures = [png(seed, side) for seed in range(max(4, PICTURES_PX // side**2))]
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
         lines = ["\t".join(names), "\t".join(types)]
         for number in range(count):
@@ -66,7 +70,7 @@ def write_archive(path: Path, count: int) -> None:
             cells += [f"s{sample}", f"a{sample}", f"p{sample}", state, "Copepoda" if state else ""]
             cells += [*values[number % 200], "one", "two", "three", "four", "five"]
             lines.append("\t".join(cells))
-            archive.writestr(cells[1], pictures[number % PICTURES])
+            archive.writestr(cells[1], pictures[number % len(pictures)])
         archive.writestr("ecotaxa_bench.tsv", "\n".join(lines) + "\n")
 
 
@@ -121,11 +125,13 @@ def run_import(http: httpx2.Client, process: subprocess.Popen[str], archive: Pat
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--objects", type=int, default=50_000)
-    count = parser.parse_args().objects
+    parser.add_argument("--side", type=int, default=SIDE_PX, help="of each image, in px")
+    options = parser.parse_args()
+    count = options.objects
     folder = Path(tempfile.mkdtemp(prefix="quadrat-bench-import-"))
     token = secrets.token_hex(20)
     archive = folder / "bench.zip"
-    write_archive(archive, count)
+    write_archive(archive, count, options.side)
     print(f"archive: {archive.stat().st_size / 2**20:.0f} MiB, {count} objects")
     process, url = serve(folder / "data", token)
     try:
@@ -138,12 +144,14 @@ def main() -> None:
     if job["state"] != "F":
         sys.exit(f"the import ended with {job['state']}: {job['errors'][:3]}")
     rate = count / seconds
-    print(
-        f"import: {seconds:.1f} s, {rate:.0f} objects/s, {rate / ORIGINAL_PER_S:.1f} x the original's {ORIGINAL_PER_S}"
-    )
-    print(f"memory of worker and picture processes: at most {most:.0f} MiB")
-    if rate < AIM * ORIGINAL_PER_S:
-        sys.exit(f"missed: the aim is {AIM} x")
+    print(f"import: {seconds:.1f} s, {rate:.0f} objects/s")
+    print(f"memory of worker and picture processes: at most {most:.0f} MiB (aim: {MOST_MIB})")
+    missed = most > MOST_MIB
+    if options.side == SIDE_PX:
+        print(f"{rate / ORIGINAL_PER_S:.1f} x the original's {ORIGINAL_PER_S} (aim: {AIM})")
+        missed |= rate < AIM * ORIGINAL_PER_S
+    if missed:
+        sys.exit("an aim was missed")
 
 
 if __name__ == "__main__":

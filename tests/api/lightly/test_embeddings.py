@@ -2,13 +2,20 @@
 
 import math
 import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
+from psycopg import sql
 from sqlalchemy import text
 
-from quadrat.samples import embedding_tasks
-from support.gallery import UNKNOWN, Gallery
+from quadrat.db.engine import Database, psycopg_dsn
+from quadrat.migrations.upgrade import upgrade
+from support.gallery import UNKNOWN, Gallery, open_gallery, run_worker
+from support.house import open_house
 
 pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("lightly_jobs")]
 
@@ -138,22 +145,37 @@ async def test_vectors_of_a_dataset_that_went_are_removed_at_the_next_occasion(w
         assert gone.one_or_none() is None
 
 
-async def test_server_without_the_vector_type_loses_the_search_alone(
-    working_gallery: Gallery, monkeypatch: pytest.MonkeyPatch
-):
-    """The question to the database is answered as one without the extension answers it."""
+@pytest.fixture
+async def plain_gallery(new_database: Callable[[], str], tmp_path: Path) -> AsyncIterator[Gallery]:
+    """On a database whose server has no pgvector to offer."""
+    url = new_database()
+    with psycopg.connect(psycopg_dsn(url), autocommit=True) as conn:
+        if conn.info.server_version < 180_000:
+            pytest.skip("before PostgreSQL 18 an extension that is installed cannot be kept from a database")
+        name = sql.Identifier(conn.info.dbname)
+        conn.execute(sql.SQL("ALTER DATABASE {} SET extension_control_path = '/nowhere'").format(name))
+    upgrade(url)
+    async with AsyncExitStack() as cleanup:
+        db = Database(url, pool_size=8)
+        cleanup.push_async_callback(db.close)
+        gallery = await open_gallery(await open_house(db, cleanup), tmp_path)
+        await cleanup.enter_async_context(run_worker(gallery))
+        yield gallery
 
-    async def lacks_it(_tx: object) -> bool:
-        return False
 
-    monkeypatch.setattr(embedding_tasks.store, "has_vectors", lacks_it)
-    dataset, embedding = await embedded(working_gallery, clusters(20), 20)
-    assert len((await projected(working_gallery, dataset, embedding, "PCA"))["coordinatesDimension1"]) == 20
-    answer = await working_gallery.client.get(
-        f"/datasets/{dataset}/embeddings/{embedding}/similar", params={"sampleId": UNKNOWN}
-    )
-    assert (answer.status_code, answer.json()["code"]) == (400, "NOT_IMPLEMENTED")
-    assert "pgvector" in answer.json()["error"]
+async def test_server_without_pgvector_loses_the_search_alone(plain_gallery: Gallery):
+    async with plain_gallery.house.db.begin() as tx:
+        offered = await tx.execute(text("SELECT 1 FROM pg_available_extensions WHERE name = 'vector'"))
+        assert offered.one_or_none() is None
+    dataset, embedding = await embedded(plain_gallery, clusters(20), 20)
+    assert len((await projected(plain_gallery, dataset, embedding, "PCA"))["coordinatesDimension1"]) == 20
+    for path, params in (
+        (f"/datasets/{dataset}/embeddings/{embedding}/similar", {"sampleId": UNKNOWN}),
+        (f"/datasets/{dataset}/duplicates", {"by": "embedding", "embeddingId": embedding, "maxDistance": "0.01"}),
+    ):
+        answer = await plain_gallery.client.get(path, params=params)
+        assert (answer.status_code, answer.json()["code"]) == (400, "NOT_IMPLEMENTED")
+        assert "pgvector" in answer.json()["error"]
 
 
 @pytest.mark.parametrize(
