@@ -95,6 +95,8 @@ test-all: check clients browser  ## All tests, the slow ones and an external Pos
 
 bench: .venvs/plain/.done  ## Measure what the documentation states
 	.venvs/plain/bin/python bench/startup.py
+	.venvs/plain/bin/python bench/pipelines/chain.py
+	.venvs/plain/bin/python bench/platform/logs.py
 
 docs: $(VENV)/.dev  ## Renew the generated pages
 	$(BIN)/python docs/generate.py

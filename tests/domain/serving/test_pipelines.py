@@ -5,12 +5,14 @@ import json
 import time
 from collections.abc import AsyncIterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.serving.actions import graphs
 from quadrat.serving.pipeline_types import START, Link
+from quadrat.serving.rules.blobs import blob_key
 from quadrat.serving.types import FieldType
 from support.flow import NUMBER, Builder, Flow, run_flow
 from support.serving import ECHO, GATED, Gates, ServingHouse
@@ -24,6 +26,14 @@ class Model:
         if data["number"] > 2:
             raise ValueError("too large")
         return data
+"""
+REVERSED_FILE = """
+class Model:
+    def request(self, data):
+        content = open(data["picture"], "rb").read()
+        with open("reversed.bin", "wb") as out:
+            out.write(content[::-1])
+        return {"picture": "reversed.bin"}
 """
 EVERYTHING: dict[str, tuple[FieldType, Any]] = {
     "int": (FieldType.INT, 2**53 + 1),
@@ -88,6 +98,22 @@ async def test_mapping_carries_every_data_type_unchanged(serving: ServingHouse, 
     one, two = await flow.ask(path, data)
     assert json.loads(one.result or b"") == {f"the-{name}": value for name, value in data.items()}
     assert json.loads(two.result or b"") == data
+
+
+async def test_file_that_a_model_gives_is_handed_on_as_a_file(serving: ServingHouse, flow: Flow, build: Builder):
+    picture = {"picture": FieldType.BLOB}
+    version = await serving.serve(REVERSED_FILE, picture, picture)
+    path = await build.chain(version, version, fields=picture)
+    given = await flow.engine.files.add_blob(serving.project.id, "given.bin", b"abc")
+    runs = await flow.ask(path, {"picture": str(given.id)})
+    assert [run.success for run in runs] == [True, True], [run.error_message for run in runs]
+    blobs = [json.loads(run.result)["picture"] for run in runs]
+    assert json.loads(runs[1].data) == {"picture": blobs[0]}
+    contents = [await serving.blobs.read(blob_key(UUID(blob)), max_bytes=100) for blob in blobs]
+    assert contents == [b"cba", b"abc"]
+    (done,) = await build.finished(path, await build.submit(path, {"picture": str(given.id)}))
+    last = json.loads(done.runs[1].result or b"")["picture"]
+    assert await serving.blobs.read(blob_key(UUID(last)), max_bytes=100) == b"abc"
 
 
 async def test_one_field_may_feed_several(serving: ServingHouse, flow: Flow, build: Builder):

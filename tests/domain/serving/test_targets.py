@@ -339,6 +339,35 @@ async def test_s3_gets_files_under_prefix_and_name(places: Places, blobs: Blobs,
     assert bytes(obstore.get(store, "some/folder/a b.png").bytes()) == b"one"
 
 
+async def test_s3_credentials_alone_are_tried(places: Places, moto: str):
+    """They name no bucket, so the service is asked about one that nobody has."""
+
+    async def verify(**changes: str) -> None:
+        spec = ConnectorSpec(ConnectorType.AWS_S3, {**aws(moto), **changes})
+        await (await places.open(spec, None)).verify()  # type: ignore[arg-type]
+
+    iam = Session().create_client(
+        "iam", region_name="eu-central-1", endpoint_url=moto, aws_access_key_id="AKIA", aws_secret_access_key="s"
+    )
+    iam.create_user(UserName="writer")
+    made = iam.create_access_key(UserName="writer")["AccessKey"]
+    keys = {"access_key": made["AccessKeyId"], "secret_key": made["SecretAccessKey"]}
+    httpx2.post(f"{moto}/moto-api/reset-auth", content="0")
+    try:
+        # Whoever may not list buckets can still write into one.
+        await verify(**keys)
+        with pytest.raises(UnreachableError, match=r"refuses the credentials: .*\(InvalidAccessKeyId\)"):
+            await verify()
+        with pytest.raises(UnreachableError, match=r"\(SignatureDoesNotMatch\)") as refused:
+            await verify(**{**keys, "secret_key": "wrong"})
+        assert "wrong" not in str(refused.value)
+    finally:
+        httpx2.post(f"{moto}/moto-api/reset-auth", content="inf")
+    await verify()
+    with pytest.raises(UnreachableError, match="No connection"):
+        await verify(endpoint=f"http://127.0.0.1:{servers.free_port()}")
+
+
 async def test_google_storage_gets_files(places: Places, blobs: Blobs, moto: str):
     """No emulator in the registries speaks the XML interface; it is that of S3 but for the credential."""
     assert httpx2.put(f"{moto}/googlebucket").status_code == 200
@@ -351,6 +380,11 @@ async def test_google_storage_gets_files(places: Places, blobs: Blobs, moto: str
     assert bytes(obstore.get(store, "p/a b.png").bytes()) == b"one"
     with pytest.raises(RefusedError, match="key file"):
         await (await places.open(ConnectorSpec(spec.type, {**values, "json_key_file": "{}"}), blobs)).verify()
+    alone = {"json_key_file": key, "endpoint": moto}
+    await (await places.open(ConnectorSpec(spec.type, alone), blobs)).verify()
+    with pytest.raises(UnreachableError, match="No connection"):
+        nobody = {**alone, "endpoint": f"http://127.0.0.1:{servers.free_port()}"}
+        await (await places.open(ConnectorSpec(spec.type, nobody), blobs)).verify()
 
 
 @pytest.mark.skipif(not servers.has("azurite-blob"), reason="needs azurite (npm: azurite)")
@@ -372,6 +406,10 @@ async def test_azure_gets_files(places: Places, blobs: Blobs, folder: Path):
             client_options={"allow_http": True},
         )
         assert sorted(item["path"] for item in obstore.list(store).collect()) == ["a b.png", "ä.bin"]
+        await (await places.open(ConnectorSpec(spec.type, {"connection_string": connection}), blobs)).verify()
+        wrong = connection.replace("AccountKey=Eb", "AccountKey=Ab")
+        with pytest.raises(UnreachableError, match="refuses the credentials: Server failed to authenticate"):
+            await (await places.open(ConnectorSpec(spec.type, {"connection_string": wrong}), blobs)).verify()
 
 
 async def make_container(connection: str) -> None:

@@ -1,4 +1,7 @@
-"""Credentials and connectors: made, read, changed, removed, and verified by jobs."""
+"""Credentials and connectors: made, read, changed, removed, and verified by jobs.
+
+Rows are locked in one order, so that no two changes wait for each other: credentials, connectors, pipelines.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -224,14 +227,16 @@ async def update_connector(
     Raises:
         QuadratError: not_found, forbidden, invalid, already_exists.
     """
+    opened, found = await _open_connector(tx, caller, project, current_name, "connectors.update")
+    credentials_id = found.credentials_id
+    if change.credentials is not None:
+        credentials_id = (await _suitable_credentials(tx, opened, change.credentials, found.type)).id
     opened, found = await _open_connector(tx, caller, project, current_name, "connectors.update", lock=True)
     values: dict[str, Any] = {
         "name": found.name if change.name is None else check_name(change.name, field="name"),
-        "credentials_id": found.credentials_id,
+        "credentials_id": found.credentials_id if change.credentials is None else credentials_id,
         "configuration": dict(found.configuration),
     }
-    if change.credentials is not None:
-        values["credentials_id"] = (await _suitable_credentials(tx, opened, change.credentials, found.type)).id
     if change.configuration is not None:
         merged = {**found.configuration, **_without_null(change.configuration)}
         values["configuration"] = check_configuration(CATALOGUES[found.type].connector, merged)

@@ -10,6 +10,7 @@ from quadrat.errors import ErrorKind, QuadratError
 from quadrat.identity.types import Caller
 from quadrat.serving.actions.pipelines import PipelinePath, open_pipeline
 from quadrat.serving.actions.variables import Inherited, list_variables_of
+from quadrat.serving.connector_types import Connector
 from quadrat.serving.pipeline_types import (
     START,
     Attachment,
@@ -58,19 +59,18 @@ async def create_object(tx: AsyncConnection, caller: Caller, path: PipelinePath,
     Raises:
         QuadratError: not_found, forbidden; invalid, also when there is no such version or connector; already_exists.
     """
+    connector = None
+    if new.reference_type == ReferenceType.CONNECTOR:
+        _, pipeline = await open_pipeline(tx, caller, path, "pipelines.objects.create")
+        # Held until this commits, so that nobody deletes it before it is in use; before the pipeline, as everywhere.
+        connector = await _hold_connector(tx, pipeline, new.reference_name)
     _, pipeline = await open_pipeline(tx, caller, path, "pipelines.objects.create", lock=True)
     name = check_object_name(new.name)
     if new.reference_type == ReferenceType.MODEL:
         version_id = await _version_id(tx, pipeline, new.reference_name, new.version)
         made = await store.insert_object(tx, pipeline.id, name, version_id=version_id)
-    elif new.reference_type == ReferenceType.CONNECTOR:
-        found = None
-        if is_slug(new.reference_name):
-            # Held until this commits, so that nobody deletes it before it is in use.
-            found = await connector_store.find_connector(tx, pipeline.project_id, new.reference_name, lock=True)
-        if found is None:
-            raise _no_reference(f"Connector {new.reference_name} does not exist in this project.")
-        made = await store.insert_object(tx, pipeline.id, name, connector_id=found.id)
+    elif connector is not None:
+        made = await store.insert_object(tx, pipeline.id, name, connector_id=connector.id)
     else:
         raise QuadratError(ErrorKind.INVALID, "The reference_type must be model or connector.", field="reference_type")
     if not made:
@@ -249,6 +249,15 @@ async def delete_attachment(tx: AsyncConnection, caller: Caller, path: PipelineP
     await store.delete_attachment(tx, (await _attachment(tx, pipeline, ends)).id)
     await store.touch(tx, pipeline.id)
     await announce_pipelines(tx)
+
+
+async def _hold_connector(tx: AsyncConnection, pipeline: Pipeline, name: str) -> Connector:
+    found = None
+    if is_slug(name):
+        found = await connector_store.find_connector(tx, pipeline.project_id, name, lock=True)
+    if found is None:
+        raise _no_reference(f"Connector {name} does not exist in this project.")
+    return found
 
 
 async def _version_id(tx: AsyncConnection, pipeline: Pipeline, model_name: str, version_name: str | None) -> VersionId:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, delete, func, lateral, not_, select, true, union_all
@@ -20,6 +21,9 @@ _COPY = (
     "FROM STDIN (FORMAT BINARY)"
 )
 _TYPES = ("int8", "bytea", "int8", "bool", "uuid", "uuid", "text")
+
+# Whole pages of more sources than these are not worth reading: most of their lines would be thrown away.
+_FEW_SOURCES = 20
 
 EVERYTHING = LogFilter()
 """Lets all lines through."""
@@ -137,7 +141,11 @@ async def list_lines(
     else:
         # From each source the first lines, by its index: lines of other sources are never looked at.
         source = func.unnest(list(sources)).table_valued("id", name="wanted").render_derived()
-        inner = lateral(_select(project_id, wanted, page, of=source.c.id)).alias("line")
+        lines = _select(project_id, wanted, page, of=source.c.id)
+        if len(sources) > _FEW_SOURCES:
+            bound = _far_end(sources, page)
+            lines = lines.where(log.c.id >= bound if newest_first else log.c.id <= bound)
+        inner = lateral(lines).alias("line")
         query = (
             select(*inner.c)
             .select_from(source.join(inner, true()))
@@ -147,13 +155,28 @@ async def list_lines(
     return [(*row,) for row in await tx.execute(query)]
 
 
+def _far_end(sources: Sequence[int], page: tuple[Window, int]) -> ColumnElement[bytes]:
+    """An id beyond which no line of the page is, found by looking at only some ids of each source."""
+    window, limit = page
+    source = func.unnest(list(sources)).table_valued("id", name="looked_at").render_derived()
+    some = _select_in(window, log.c.id).where(log.c.source_id == source.c.id)
+    inner = lateral(some.limit(-(-_FEW_SOURCES * limit // len(sources)))).alias("some")
+    near = select(inner.c.id).select_from(source.join(inner, true()))
+    near = near.order_by(inner.c.id.desc() if window.newest_first else inner.c.id).offset(limit - 1).limit(1)
+    return func.coalesce(near.scalar_subquery(), window.first if window.newest_first else window.last)
+
+
+def _select_in(window: Window, *columns: Any) -> Select[Any]:
+    query = select(*columns).where(log.c.id >= window.first, log.c.id <= window.last)
+    return query.order_by(log.c.id.desc() if window.newest_first else log.c.id)
+
+
 def _select(
     project_id: ProjectId, wanted: LogFilter, page: tuple[Window, int], *, of: ColumnElement[int] | None = None
-) -> Select[int, bytes, UUID | None, UUID | None, bool, str]:
+) -> Select[Any]:
     window, limit = page
-    query = select(
-        log.c.source_id, log.c.id, log.c.request_id, log.c.pipeline_request_id, log.c.system, log.c.text
-    ).where(log.c.id >= window.first, log.c.id <= window.last)
+    columns = (log.c.source_id, log.c.id, log.c.request_id, log.c.pipeline_request_id, log.c.system, log.c.text)
+    query = _select_in(window, *columns)
     if of is None:
         query = query.where(log.c.project_id == project_id)
         if wanted.system is not None:
@@ -164,7 +187,7 @@ def _select(
         query = query.where(log.c.request_id == wanted.request_id)
     if wanted.pipeline_request_id is not None:
         query = query.where(log.c.pipeline_request_id == wanted.pipeline_request_id)
-    return query.order_by(log.c.id.desc() if window.newest_first else log.c.id).limit(limit)
+    return query.limit(limit)
 
 
 async def delete_before(tx: AsyncConnection, source_id: int, id_: bytes, limit: int) -> int:

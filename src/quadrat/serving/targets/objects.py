@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -12,6 +13,7 @@ import obstore
 from obstore.exceptions import BaseError, NotFoundError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import AzureStore, GCSStore, S3Store
 
+from quadrat.base.ids import new_uuid
 from quadrat.serving.connector_types import BLOB_FIELD, ConnectorSpec, ConnectorType
 from quadrat.serving.rules.connectors import cut_error
 from quadrat.serving.targets.base import (
@@ -26,7 +28,16 @@ from quadrat.serving.targets.proxy import GuardedProxy
 _UPLOAD_S = 3600.0
 _PROBE = "quadrat-verification-looks-here-and-finds-nothing"
 # What the services call it; the library knows only the statuses of objects.
-_NOT_THERE = ("NoSuchBucket", "ContainerNotFound")
+_NOT_THERE = ("NoSuchBucket", "ContainerNotFound", "The specified bucket does not exist")
+# The services answer so only to a signature that they have found to be good.
+_KNOWN_BUT_NOT_ALLOWED = (
+    "<Code>AccessDenied</Code>",
+    "<Code>AuthorizationPermissionMismatch</Code>",
+    "<Code>AuthorizationResourceTypeMismatch</Code>",
+)
+_REFUSAL = re.compile(r"status code: 40[13]\b")
+_ANSWER = re.compile(r"<Code>([^<]*)</Code>\s*<Message>([^<\n]*)")
+_STATUS = re.compile(r"status code: (.*?)(?:\n\nDebug source:|$)", re.DOTALL)
 _RETRY = {"max_retries": 2, "retry_timeout": timedelta(seconds=20)}
 
 
@@ -45,11 +56,16 @@ class ObjectTarget:
         self._source = source
 
     async def verify(self) -> None:
-        """Ask for a file that does not exist: the bucket must be there and let us in."""
+        """Ask for a file that does not exist: the bucket must be there and let us in.
+
+        Credentials alone name no bucket, and need not be allowed to list all of them. They are asked about one that
+        nobody has: the service looks at the signature first, so that its answer tells whether it knows the key.
+        """
         store, host = self._open()
-        if "bucket" not in self._spec.values and "container" not in self._spec.values:
-            return
-        await self._ask(host, lambda: _list_one(store, self._key(_PROBE)))
+        if "bucket" in self._spec.values or "container" in self._spec.values:
+            await self._ask(host, lambda: _list_one(store, self._key(_PROBE)))
+        else:
+            await self._ask(host, lambda: _list_nowhere(store))
 
     async def write(self, messages: Sequence[Message]) -> None:
         """One file for each message, under the prefix and its own name."""
@@ -94,13 +110,26 @@ class ObjectTarget:
                 raise UnreachableError(self._proxy.refusals[host]) from error
             if isinstance(error, NotFoundError) or any(code in str(error) for code in _NOT_THERE):
                 raise RefusedError("The bucket or container does not exist.") from error
-            if isinstance(error, PermissionDeniedError | UnauthenticatedError):
+            if isinstance(error, PermissionDeniedError | UnauthenticatedError) or _REFUSAL.search(str(error)):
                 raise UnreachableError(f"The service refuses the credentials: {_shown(error)}") from error
             raise UnreachableError(_reason(error)) from error
 
 
 async def _list_one(store: Any, prefix: str) -> None:
     await obstore.list_with_delimiter_async(store, prefix=prefix)
+
+
+async def _list_nowhere(store: Any) -> None:
+    try:
+        await _list_one(store, _PROBE)
+    except BaseError as error:
+        known = isinstance(error, NotFoundError) or any(code in str(error) for code in _NOT_THERE)
+        if not known and not any(code in str(error) for code in _KNOWN_BUT_NOT_ALLOWED):
+            raise
+
+
+def _nowhere() -> str:
+    return f"quadrat-{new_uuid()}"
 
 
 def _s3(values: Mapping[str, str], endpoint: str, client: dict[str, Any]) -> S3Store:
@@ -112,7 +141,7 @@ def _s3(values: Mapping[str, str], endpoint: str, client: dict[str, Any]) -> S3S
         "virtual_hosted_style_request": False,
     }
     options = {**client, "allow_http": endpoint.startswith("http://")}
-    return S3Store(values.get("bucket", "none"), config=config, client_options=options, retry_config=_RETRY)  # type: ignore[arg-type]
+    return S3Store(values.get("bucket") or _nowhere(), config=config, client_options=options, retry_config=_RETRY)  # type: ignore[arg-type]
 
 
 def _gcs(values: Mapping[str, str], endpoint: str, client: dict[str, Any]) -> GCSStore:
@@ -124,7 +153,7 @@ def _gcs(values: Mapping[str, str], endpoint: str, client: dict[str, Any]) -> GC
         key["gcs_base_url"] = endpoint
     options = {**client, "allow_http": endpoint.startswith("http://")}
     config: dict[str, Any] = {"service_account_key": json.dumps(key)}
-    return GCSStore(values.get("bucket", "none"), config=config, client_options=options, retry_config=_RETRY)  # type: ignore[arg-type]
+    return GCSStore(values.get("bucket") or _nowhere(), config=config, client_options=options, retry_config=_RETRY)  # type: ignore[arg-type]
 
 
 def _azure(values: Mapping[str, str], client: dict[str, Any]) -> tuple[AzureStore, str]:
@@ -139,7 +168,8 @@ def _azure(values: Mapping[str, str], client: dict[str, Any]) -> tuple[AzureStor
     else:
         config["sas_key"] = parts["SharedAccessSignature"]
     options = {**client, "allow_http": endpoint.startswith("http://")}
-    store = AzureStore(values.get("container", "none"), config=config, client_options=options, retry_config=_RETRY)  # type: ignore[arg-type]
+    container = values.get("container") or _nowhere()
+    store = AzureStore(container, config=config, client_options=options, retry_config=_RETRY)  # type: ignore[arg-type]
     return store, urlsplit(endpoint).hostname or ""
 
 
@@ -150,8 +180,13 @@ def _reason(error: BaseException) -> str:
 
 
 def _shown(error: BaseException) -> str:
-    """The beginning of a message, which is followed by the library's own dump, perhaps with addresses of ours."""
+    """What the service said, or the beginning of the library's message, without its own dump and our addresses."""
     if isinstance(error, KeyError):
         return f"{error.args[0]} is missing"
-    first = next(iter(str(error).strip().splitlines()), type(error).__name__)
-    return cut_error(first.partition(" after ")[0].partition(" source: ")[0])[:200]
+    text = str(error)
+    if said := _ANSWER.search(text):
+        return cut_error(f"{said[2]} ({said[1]})")[:200]
+    if said := _STATUS.search(text):
+        return cut_error(" ".join(said[1].split()))[:200]
+    first = next(iter(text.strip().splitlines()), type(error).__name__)
+    return cut_error(first.rpartition(" - ")[2].partition(" after ")[0].partition(" source: ")[0])[:200]

@@ -89,6 +89,19 @@ STEPS = (
         lambda answer, _: answer[0]["destination_name"],
     ),
     Step(
+        P + "/schedules/{schedule_name}",
+        ("POST", P + "/schedules"),
+        json_body(
+            name=own_name,
+            object_type="pipeline",
+            object_name=lambda _, values: values["pipeline_name"],
+            schedule="0 3 * * *",
+            request_data={"number": 1},
+            enabled=False,
+        ),
+        named,
+    ),
+    Step(
         P + "/blobs/{blob_id}",
         ("POST", P + "/blobs"),
         lambda _, __: {"files": {"file": ("hush.txt", HUSH.encode())}},
