@@ -29,12 +29,13 @@ STOP_DEADLINE_S = 30
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where a server listens and what opens it."""
+    """Where a server listens and what opens it; where its data lies, if it is ours."""
 
     url: str
     token: str
     email: str | None
     password: str | None
+    data_dir: Path | None = None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -71,6 +72,7 @@ def start(folder: Path) -> tuple[subprocess.Popen[bytes], Server]:
         token=secrets.token_hex(20),
         email="admin@contract.example",
         password=f"Aa1!{secrets.token_hex(12)}",
+        data_dir=folder / "data",
     )
     environment = {name: value for name, value in os.environ.items() if not name.startswith("QUADRAT_")} | {
         "QUADRAT_ADMIN_EMAIL": str(running.email),

@@ -1,8 +1,9 @@
 """What can be done with jobs: ask for one, look at it, answer it, cancel it, try it again."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -61,6 +62,12 @@ async def get_job(tx: AsyncConnection, caller: Caller, job_id: JobId, *, for_upd
     if found is None or not (caller.is_platform_admin or found.owner_id == caller.user_id):
         raise QuadratError(ErrorKind.NOT_FOUND, f"Job {job_id} does not exist.")
     return found
+
+
+async def list_missing(tx: AsyncConnection, uuids: Collection[UUID]) -> Sequence[UUID]:
+    """Those of the ids under which there is no job any more."""
+    known = await store.list_known(tx, uuids)
+    return sorted(set(uuids) - known)
 
 
 async def list_jobs(

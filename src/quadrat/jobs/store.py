@@ -174,6 +174,11 @@ async def requeue_lost(tx: AsyncConnection, stalled_after_s: float) -> list[JobI
     return [JobId(job_id) for job_id, _ in rows]
 
 
+async def list_known(tx: AsyncConnection, uuids: Collection[UUID]) -> set[UUID]:
+    """Those of the ids that are jobs'."""
+    return set((await tx.execute(select(job.c.uuid).where(job.c.uuid.in_(uuids)))).scalars())
+
+
 async def find_job(tx: AsyncConnection, job_id: JobId, *, for_update: bool = False) -> Job | None:
     """The job, locked until the end of the transaction when asked."""
     query = _select_jobs().where(job.c.id == job_id)

@@ -46,7 +46,8 @@ class Queueing:
     Args:
         after: Not before this long from now.
         lock: Jobs with the same lock run one at a time, on whatever worker, e.g. ``import:<project id>``. A job that
-            waits for its next attempt keeps the others waiting, one that waits for an answer does not.
+            waits for its next attempt, or for its time to come, keeps those behind it waiting; one that waits for an
+            answer does not.
         once: Nothing new when the same job (kind, params, owner, project) waits already: it will see what this
             transaction does, because it cannot start before that commits.
         queue: Workers may be told to serve some queues only.

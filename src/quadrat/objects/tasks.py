@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from quadrat.errors import ErrorKind, QuadratError
-from quadrat.identity.actions.housekeeping import list_missing_projects
+from quadrat.identity.actions.housekeeping import list_missing_projects, list_missing_users
 from quadrat.identity.types import ProjectId
 from quadrat.jobs.registry import Handler, JobContext, JobRefusedError
 from quadrat.jobs.store import read_log as read_job_log
 from quadrat.jobs.types import ResultFile
 from quadrat.objects.actions import taxa
 from quadrat.objects.actions.exports import EXPORTS, read_plan
-from quadrat.objects.actions.files import opened_source
+from quadrat.objects.actions.files import USER_FILES, opened_source
 from quadrat.objects.actions.imports import IMPORT_ARCHIVE, IMPORT_IMAGES
 from quadrat.objects.actions.objects import DELETE_IMAGES
 from quadrat.objects.actions.prediction import PREDICT
@@ -167,16 +167,17 @@ def _number(key: str) -> int:
 
 
 async def purge(context: JobContext[ObjectResources], params: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Remove the bytes of projects that are gone, and what ended predictions have left. Safe to repeat."""
+    """Remove the bytes of projects and users that are gone, and what ended predictions have left. Safe to repeat."""
     async with context.db.begin() as tx:
         await forget_unfinished(tx)
     blobs = context.resources.blobs
-    folders = [int(name) for name in await blobs.list_folders(FOLDER) if name.isdigit()]
-    async with context.db.begin() as tx:
-        missing = await list_missing_projects(tx, folders)
     removed = 0
-    for project_id in missing:
-        removed += await blobs.delete_prefix(f"{FOLDER}/{project_id}")
+    for folder, list_missing in ((FOLDER, list_missing_projects), (USER_FILES, list_missing_users)):
+        numbers = [int(name) for name in await blobs.list_folders(folder) if name.isdigit()]
+        async with context.db.begin() as tx:
+            missing = await list_missing(tx, numbers)
+        for number in missing:
+            removed += await blobs.delete_prefix(f"{folder}/{number}")
     if params.get("daily"):
         async with context.db.begin() as tx:
             await purge_tomorrow(tx, PURGE)

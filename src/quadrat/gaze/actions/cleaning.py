@@ -10,4 +10,4 @@ PURGE = "gaze.purge"
 
 async def ask_for_purge(tx: AsyncConnection) -> None:
     """Call in every transaction that removes or replaces what owns bytes; triggers have noted them."""
-    await enqueue(tx, PURGE, {}, queueing=Queueing(once=True, lock=PURGE))
+    await enqueue(tx, PURGE, {}, queueing=Queueing(once=True))

@@ -21,9 +21,13 @@ FORMAT_VERSION = "2"
 _LIFE = timedelta(hours=1)
 
 
+EXPORTS = "gaze/exports"
+"""Where the files of exports lie, in a folder for each job."""
+
+
 def export_folder(job_uuid: UUID) -> str:
     """Where the file of an export is stored."""
-    return f"gaze/exports/{job_uuid.hex}"
+    return f"{EXPORTS}/{job_uuid.hex}"
 
 
 def export_key(job_uuid: UUID) -> str:

@@ -5,10 +5,10 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.gaze.actions.access import not_found
-from quadrat.gaze.actions.cleaning import ask_for_purge
 from quadrat.identity.actions import projects
 from quadrat.identity.actions.workspaces import Workspace
 from quadrat.identity.types import Caller, Project
+from quadrat.serving.actions import housekeeping
 
 
 async def get_project(tx: AsyncConnection, caller: Caller, workspace: Workspace, uuid: UUID) -> Project:
@@ -30,5 +30,4 @@ async def delete_project(tx: AsyncConnection, caller: Caller, workspace: Workspa
         QuadratError: not_found, forbidden.
     """
     await get_project(tx, caller, workspace, uuid)
-    await projects.delete_project(tx, caller, uuid)
-    await ask_for_purge(tx)
+    await housekeeping.delete_project(tx, caller, uuid)

@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from quadrat.gaze.actions.cleaning import PURGE
+from quadrat.gaze.actions.exports import EXPORTS, export_folder
 from quadrat.gaze.store import files as store
 from quadrat.gaze.tasks.resources import GazeResources
+from quadrat.jobs.actions import list_missing
 from quadrat.jobs.registry import JobContext
 from quadrat.serving.actions.housekeeping import purge_tomorrow
 
@@ -22,8 +25,20 @@ async def purge(context: JobContext[GazeResources], params: Mapping[str, Any]) -
     removed = 0
     for _, prefix in dead:
         removed += await context.resources.blobs.delete_prefix(prefix)
+    removed += await _remove_exports(context)
     async with context.db.begin() as tx:
         await store.forget_dead_blobs(tx, [id_ for id_, _ in dead])
         if params.get("daily"):
             await purge_tomorrow(tx, PURGE)
     return {"removed": removed}
+
+
+async def _remove_exports(context: JobContext[GazeResources]) -> int:
+    """Those of jobs that went with their projects. A job is there before its file."""
+    folders = [UUID(name) for name in await context.resources.blobs.list_folders(EXPORTS)]
+    async with context.db.begin() as tx:
+        missing = await list_missing(tx, folders)
+    removed = 0
+    for job_uuid in missing:
+        removed += await context.resources.blobs.delete_prefix(export_folder(job_uuid))
+    return removed

@@ -9,6 +9,7 @@ from quadrat.base.clock import now
 from quadrat.identity.store import audit as audit_store
 from quadrat.identity.store import projects as project_store
 from quadrat.identity.store import subscriptions as plan_store
+from quadrat.identity.store import users as user_store
 
 AUDIT_KEPT = timedelta(days=731)
 
@@ -26,4 +27,10 @@ async def forget_old_audit(tx: AsyncConnection) -> int:
 async def list_missing_projects(tx: AsyncConnection, ids: Collection[int]) -> Sequence[int]:
     """Those of the numbers that are no project's any more."""
     known = await project_store.list_known(tx, ids)
+    return sorted(set(ids) - known)
+
+
+async def list_missing_users(tx: AsyncConnection, ids: Collection[int]) -> Sequence[int]:
+    """Those of the numbers that are no user's any more."""
+    known = await user_store.list_known(tx, ids)
     return sorted(set(ids) - known)

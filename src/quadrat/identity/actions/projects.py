@@ -16,7 +16,7 @@ from quadrat.identity.store import access as access_store
 from quadrat.identity.store import organizations as organization_store
 from quadrat.identity.store import projects as store
 from quadrat.identity.store.unique import refuse_taken
-from quadrat.identity.types import Caller, Organization, Project
+from quadrat.identity.types import Caller, Organization, Project, ProjectId
 
 _NAME_TAKEN = "There is a project with this name already; names are unique on the server."
 
@@ -118,7 +118,12 @@ async def delete_project(tx: AsyncConnection, caller: Caller, ref: ProjectRef) -
     Raises:
         QuadratError: not_found, forbidden.
     """
-    project = await open_project(tx, caller, ref, "projects.delete")
+    await remove_project(tx, (await open_project(tx, caller, ref, "projects.delete")).id)
+
+
+async def remove_project(tx: AsyncConnection, project_id: ProjectId) -> None:
+    """The same, when the caller has been allowed to in another way."""
+    project = await store.get_project(tx, project_id)
     await store.delete_project(tx, project.id)
     await record(tx, "project.deleted", project.name, project=project)
     await announce_change(tx)

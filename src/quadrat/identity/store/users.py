@@ -1,6 +1,6 @@
 """People and service users."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -156,6 +156,11 @@ async def update_user(tx: AsyncConnection, user_id: UserId, values: Mapping[str,
 async def delete_user(tx: AsyncConnection, user_id: UserId) -> None:
     """Remove the user; tokens, memberships, assignments and the personal organization go with it."""
     await tx.execute(delete(user).where(user.c.id == user_id))
+
+
+async def list_known(tx: AsyncConnection, ids: Collection[int]) -> set[int]:
+    """Those of the numbers that are users."""
+    return set((await tx.execute(select(user.c.id).where(user.c.id.in_(ids)))).scalars())
 
 
 async def lock_first_administrator(tx: AsyncConnection) -> None:

@@ -21,6 +21,9 @@ from quadrat.objects.rules.paths import UserPath, clean_path, clean_tag, read_us
 from quadrat.objects.store import user_files as store
 from quadrat.storage.blobs import BlobStore
 
+USER_FILES = "objects/files"
+"""Where the uploads of users lie, in a folder for each."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -41,7 +44,7 @@ class Entry:
 
 def new_file_key(user_id: UserId) -> str:
     """Where the bytes of an upload go."""
-    return f"objects/files/{user_id}/{new_uuid().hex}"
+    return f"{USER_FILES}/{user_id}/{new_uuid().hex}"
 
 
 async def note_upload(

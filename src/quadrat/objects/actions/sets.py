@@ -10,7 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.identity import rules as identity_rules
 from quadrat.identity.actions import projects, sharing
-from quadrat.identity.changes import announce_change
 from quadrat.identity.store.accesses import find_accesses
 from quadrat.identity.types import Access, Caller, Project, ProjectId, UserId
 from quadrat.jobs.actions import enqueue
@@ -19,6 +18,7 @@ from quadrat.objects.store import clock
 from quadrat.objects.store import imports as import_store
 from quadrat.objects.store import sets as store
 from quadrat.objects.types import ChangeKind, Permission, ProjectSettings, TaxonCounts
+from quadrat.serving.actions import housekeeping
 
 EMPTY_FOLDER = "objects.empty_folder"
 LICENSES = ("CC0 1.0", "CC BY 4.0", "CC BY-NC 4.0", "Copyright", "")
@@ -240,8 +240,7 @@ async def erase_set(
         # Of no project: the bytes have to go also when the project goes first.
         await enqueue(tx, EMPTY_FOLDER, {"project_id": project_id, "last_id": last})
     if not only_objects:
-        await store.delete_project(tx, project_id)
-        await announce_change(tx)
+        await housekeeping.remove_project(tx, project_id)
     return n_objects, n_images, n_files
 
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, cast, delete, false, func, or_, select, text
+from sqlalchemy import ColumnElement, Text, cast, false, func, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -242,8 +242,3 @@ async def empty_project(tx: AsyncConnection, project_id: ProjectId) -> tuple[int
         if statement.startswith("DELETE FROM objects.object "):
             n_objects = removed
     return n_objects, n_images, n_files, last
-
-
-async def delete_project(tx: AsyncConnection, project_id: ProjectId) -> None:
-    """Remove the project with everything in it."""
-    await tx.execute(delete(identity.project).where(identity.project.c.id == project_id))

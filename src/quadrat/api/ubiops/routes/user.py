@@ -15,6 +15,7 @@ from quadrat.api.wire import Tx
 from quadrat.db.engine import Database
 from quadrat.identity.actions import signing_up, users
 from quadrat.mail.actions import invite_to_activate
+from quadrat.serving.actions.housekeeping import delete_user
 
 router = new_router("User")
 
@@ -49,4 +50,4 @@ async def user_update(caller: SignedIn, body: UserUpdate, tx: Tx) -> UserDetail:
 @router.delete("/user", operation_id="user_delete", status_code=204)
 async def user_delete(caller: SignedIn, tx: Tx) -> None:
     """Refused for the last administrator of an organization that still has projects."""
-    await users.delete_user(tx, caller)
+    await delete_user(tx, caller)
