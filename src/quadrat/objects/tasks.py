@@ -29,6 +29,7 @@ from quadrat.objects.rules.images import image_key, project_folder, thumbnail_ke
 from quadrat.objects.rules.simple import read_values
 from quadrat.objects.store.learning import forget_unfinished
 from quadrat.objects.types import ImageId
+from quadrat.runner.base import Runner
 from quadrat.serving.actions.housekeeping import purge_tomorrow
 from quadrat.storage.blobs import BlobStore
 
@@ -56,6 +57,11 @@ class ObjectResources(Protocol):
     @property
     def export_dir(self) -> Path | None:
         """Folder for copies of exports."""
+        ...
+
+    @property
+    def runner(self) -> Runner:
+        """Lends files to models."""
         ...
 
     @property

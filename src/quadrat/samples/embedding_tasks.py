@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from quadrat.base.ids import new_object_id
+from quadrat.db.extensions import has_vectors
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.jobs.registry import JobContext
 from quadrat.samples.rules.common import this_moment
@@ -52,7 +53,7 @@ async def read_embedding(context: JobContext[EmbeddingResources], params: Mappin
         await store.drop_orphans(tx)
         if await store.find_embedding(tx, dataset_id, embedding_id) is None:
             return {"gone": True}
-        searchable = await store.has_vectors(tx)
+        searchable = await has_vectors(tx)
         if searchable:
             await store.replace_vectors(tx, embedding_id, vectors.dimensions, vectors.rows(), n_rows)
         await store.set_embedding(

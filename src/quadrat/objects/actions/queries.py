@@ -1,5 +1,6 @@
 """Looking at the objects of a project: lists under any filter and order, counts, parents."""
 
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -8,6 +9,8 @@ import numpy as np
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.db.engine import Database
+from quadrat.db.extensions import has_vectors
+from quadrat.errors import ErrorKind, QuadratError
 from quadrat.identity.types import Caller, ProjectId
 from quadrat.objects.actions.access import open_set, open_sets
 from quadrat.objects.columns.cache import ColumnCache, Needs, Reading
@@ -20,6 +23,7 @@ from quadrat.objects.rules.fields import Field, Order, read_fields, read_order
 from quadrat.objects.rules.filters import Conditions, Selection, StatusFilter, read_filters
 from quadrat.objects.store import columns as column_store
 from quadrat.objects.store import listing as store
+from quadrat.objects.store import vectors
 from quadrat.objects.store.arrays import to_ids
 from quadrat.objects.store.filters import look_up, lowered
 from quadrat.objects.store.objects import find_parents
@@ -28,6 +32,7 @@ from quadrat.objects.types import Permission, State
 
 _DETAILS_AT_A_TIME = 5_000
 _DIRECT_IDS = 1_000_000
+_SIMILAR = re.compile(r"ss-I([0-9]{1,18})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +117,9 @@ async def list_objects(
     selection = await read_selection(tx, caller, project_id, wanted.filters)
     free = await free_columns(tx, project_id)
     order, fields = read_order(wanted.order, free), read_fields(wanted.fields, free)
+    like = _SIMILAR.fullmatch((wanted.order or "").strip())
+    if like is not None:
+        return await _list_similar(tx, cache, selection, int(like[1]), (fields, wanted.window))
     if not specs.is_sortable(order) or not await cache.holds(tx, project_id):
         return await _list_in_sql(tx, selection, order, fields, wanted.window)
     pattern = await _pattern(tx, selection.conditions)
@@ -232,6 +240,42 @@ async def _list_in_sql(
     total = sum((await store.count_by_state(tx, selection)).values())
     found = np.array(rows, np.int64).reshape(-1, 3)
     return ObjectList(found[:, 0], found[:, 1], found[:, 2], fields, total)
+
+
+async def _list_similar(
+    tx: AsyncConnection, cache: ColumnCache, selection: Selection, like: int, shown: tuple[Sequence[Field], Window]
+) -> ObjectList:
+    """By how much their images are like that of one object; those that cannot be compared come last."""
+    if not await has_vectors(tx):
+        raise QuadratError(
+            ErrorKind.UNSUPPORTED,
+            "This server's database lacks the extension pgvector, so objects cannot be sorted by similarity. Its "
+            "operator can install it (package postgresql-<version>-pgvector, then CREATE EXTENSION vector).",
+            field="order_field",
+        )
+    found, distance = await vectors.distances(tx, selection.project_id, like)
+    if not len(found):
+        raise QuadratError(
+            ErrorKind.INVALID,
+            f"Object {like} of this project has no deep features yet: set the project's cnn_network_id and predict "
+            "with use_scn once.",
+            field="order_field",
+        )
+    fields, window = shown
+    selected = await select_objects(tx, cache, selection)
+
+    def work() -> Ids:
+        key = np.full(len(selected), np.nan)
+        known = np.isin(found, selected, assume_unique=True)
+        key[np.searchsorted(selected, found[known])] = distance[known]
+        end = len(selected) if window.size is None else window.start + window.size
+        return selected[np.argsort(key, kind="stable")[window.start : end]]
+
+    chosen = await cache.compute(work)
+    object_ids, acquisition_ids, sample_ids, _ = await find_parents(tx, chosen)
+    rank = {id_: place for place, id_ in enumerate(chosen.tolist())}
+    order = np.argsort([rank[id_] for id_ in object_ids.tolist()], kind="stable").astype(np.intp)
+    return ObjectList(object_ids[order], acquisition_ids[order], sample_ids[order], fields, len(selected))
 
 
 async def _pattern(tx: AsyncConnection, conditions: Conditions) -> str | None:

@@ -17,6 +17,7 @@ from quadrat.objects.actions.access import forbidden, open_set
 from quadrat.objects.store import clock
 from quadrat.objects.store import imports as import_store
 from quadrat.objects.store import sets as store
+from quadrat.objects.store.vectors import clear_vectors
 from quadrat.objects.types import ChangeKind, Permission, ProjectSettings, TaxonCounts
 from quadrat.serving.actions import housekeeping
 
@@ -207,6 +208,9 @@ async def update_set(tx: AsyncConnection, caller: Caller, project_id: ProjectId,
     )
     if unknown:
         raise QuadratError(ErrorKind.INVALID, f"Taxon {unknown[0]} does not exist.", field="init_classif_list")
+    before = (await store.read_settings(tx, [project_id]))[project_id].network
+    if changes.settings.get("network", before) != before:
+        await clear_vectors(tx, project_id)
     await store.write_settings(tx, project_id, {**changes.settings, "contact_user_id": changes.contact_user_id})
     await sharing.set_team(tx, caller, project_id, changes.roles)
 

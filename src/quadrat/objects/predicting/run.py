@@ -4,7 +4,8 @@ What was learned and all guesses are kept in one transaction, and each block lea
 whose worker was lost goes on where it was, and writes nothing twice.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,23 +16,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.base.clock import now
 from quadrat.errors import ErrorKind, QuadratError
-from quadrat.identity.actions.access import caller_in_name_of
-from quadrat.identity.types import Caller, ProjectId
+from quadrat.identity.types import ProjectId
 from quadrat.jobs.registry import JobContext
-from quadrat.objects.actions.access import open_set, open_sets
-from quadrat.objects.actions.queries import read_selection
-from quadrat.objects.frames.specs import Ids, Numbers
+from quadrat.objects.frames.specs import Column, Ids, Numbers
 from quadrat.objects.learning.process import Learner, open_learner
-from quadrat.objects.predicting.features import BLOCK, feature_columns, load_learning_set, load_values
+from quadrat.objects.predicting.deep import Network, open_network
+from quadrat.objects.predicting.features import BLOCK, LearningSet, feature_columns, load_learning_set, load_values
+from quadrat.objects.predicting.served import predict_served
+from quadrat.objects.predicting.targets import Guessed, owner_of, select_targets, write_guesses
 from quadrat.objects.prediction_types import PredictionRequest, Training
-from quadrat.objects.rules.filters import StatusFilter
 from quadrat.objects.store import classification
 from quadrat.objects.store import learning as store
 from quadrat.objects.store.clock import tick
-from quadrat.objects.types import Permission
 
-Block = tuple[Ids, Ids, Numbers]
-_LOADED, _LEARNED, _GUESSED = 5.0, 60.0, 75.0
+_LOOKED, _LOADED, _LEARNED, _GUESSED = 5.0, 5.0, 60.0, 75.0
 
 
 async def predict(context: JobContext[Any], params: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -40,64 +38,80 @@ async def predict(context: JobContext[Any], params: Mapping[str, Any]) -> Mappin
     async with context.db.begin() as tx:
         await store.forget_unfinished(tx, context.job)
         training = await store.find_training(tx, context.job.id)
+    if request.model is not None:
+        return await predict_served(context, request, training)
     if training is None:
         training = await _learn_and_guess(context, request)
     return {"rowcount": await _write(context, training, request.project_id)}
 
 
-async def owner_of(tx: AsyncConnection, context: JobContext[Any], request: PredictionRequest) -> Caller:
-    """Whoever asked for the job, and may still do so.
-
-    Raises:
-        QuadratError: not_found, forbidden.
-    """
-    owner_id = context.job.owner_id
-    caller = None if owner_id is None else await caller_in_name_of(tx, owner_id)
-    if caller is None:
-        raise QuadratError(ErrorKind.NOT_FOUND, "Whoever asked for this prediction is gone.")
-    await open_set(tx, caller, request.project_id, Permission.PREDICT)
-    await open_sets(tx, caller, list(request.source_project_ids), Permission.READ)
-    return caller
-
-
-async def select_targets(tx: AsyncConnection, caller: Caller, request: PredictionRequest) -> Ids:
-    """The objects that are to be predicted, by number."""
-    filters = {**request.filters, "statusfilter": StatusFilter.UNDECIDED.value}
-    return await store.load_selected(tx, await read_selection(tx, caller, request.project_id, filters))
-
-
 async def _learn_and_guess(context: JobContext[Any], request: PredictionRequest) -> Training:
     await context.progress(0, "Reading what is to be learned")
     async with context.db.snapshot() as tx:
-        targets = await select_targets(tx, await owner_of(tx, context, request), request)
+        caller = await owner_of(tx, context, request)
+        targets = await select_targets(tx, caller, request)
         columns = await feature_columns(tx, request.project_id, request.features)
         learning_set = await load_learning_set(tx, request)
     await context.log(f"{len(learning_set.labels)} objects to learn from, {len(targets)} to predict")
+    values, names, network, width = learning_set.values, list(request.features), None, 0
+    if request.use_network:
+        network = await open_network(context, caller, request.project_id)
+        deep = await _look_at_images(network, request.project_id, learning_set, targets)
+        values = np.concatenate([values, deep], axis=1)
+        width = deep.shape[1]
+        names += [f"deep {position + 1}" for position in range(width)]
+    guessing = _Guessing(context, request.project_id, columns, network, width)
 
     async def progress(done: float, message: str) -> None:
         await context.progress(_LOADED + (_LEARNED - _LOADED) * done, message)
 
     with TemporaryDirectory(prefix="quadrat-predict-") as folder:
         async with open_learner(Path(folder)) as learner:
-            found = await learner.learn(learning_set.values, learning_set.labels, request.classifier, progress)
-            del learning_set
-            blocks = []
-            for start in range(0, len(targets), BLOCK):
-                ids = targets[start : start + BLOCK]
-                blocks.append(await _guess(context, learner, request.project_id, ids, columns))
-                done = (start + len(ids)) / len(targets)
-                await context.progress(_LEARNED + (_GUESSED - _LEARNED) * done, f"Predicted {start + len(ids)} objects")
+            found = await learner.learn(values, learning_set.labels, request.classifier, progress)
+            del learning_set, values
+            blocks = [block async for block in guessing.blocks(learner, targets)]
     async with context.db.begin() as tx:
-        report = await _named(tx, request.features, found)
-        return await store.insert_training(tx, context.job, report, blocks)
+        return await store.insert_training(tx, context.job, await _named(tx, names, found), blocks)
 
 
-async def _guess(
-    context: JobContext[Any], learner: Learner, project_id: ProjectId, ids: Ids, columns: Sequence[Any]
-) -> Block:
-    async with context.db.begin() as tx:
-        values = await load_values(tx, project_id, ids, columns)
-    return ids, *await learner.guess(values)
+async def _look_at_images(network: Network, project_id: ProjectId, learning_set: LearningSet, targets: Ids) -> Numbers:
+    """Have all vectors made; those of the learning set."""
+    for source_id, object_ids in learning_set.object_ids.items():
+        await network.complete(source_id, object_ids, (0, _LOOKED))
+    await network.complete(project_id, targets, (0, _LOOKED))
+    parts = [await network.load(object_ids) for object_ids in learning_set.object_ids.values()]
+    width = max(part.shape[1] for part in parts)
+    if not width:
+        raise QuadratError(ErrorKind.INVALID, "No object to learn from has an image that the network could look at.")
+    return np.concatenate([part if part.shape[1] else np.full((len(part), width), np.nan) for part in parts])
+
+
+@dataclass(frozen=True, slots=True)
+class _Guessing:
+    """Objects of a project in blocks, with what is guessed of them."""
+
+    context: JobContext[Any]
+    project_id: ProjectId
+    columns: Sequence[Column]
+    network: Network | None
+    width: int
+
+    async def blocks(self, learner: Learner, targets: Ids) -> AsyncIterator[Guessed]:
+        for start in range(0, len(targets), BLOCK):
+            ids = targets[start : start + BLOCK]
+            yield ids, *await learner.guess(await self._values(ids))
+            n = start + len(ids)
+            percent = _LEARNED + (_GUESSED - _LEARNED) * n / len(targets)
+            await self.context.progress(percent, f"Predicted {n} objects")
+
+    async def _values(self, ids: Ids) -> Numbers:
+        async with self.context.db.begin() as tx:
+            values = await load_values(tx, self.project_id, ids, self.columns)
+        return (
+            values
+            if self.network is None
+            else np.concatenate([values, await self.network.load(ids, self.width)], axis=1)
+        )
 
 
 async def _write(context: JobContext[Any], training: Training, project_id: ProjectId) -> int:
@@ -110,22 +124,12 @@ async def _write(context: JobContext[Any], training: Training, project_id: Proje
             block = await store.take_block(tx, training.id)
             if block is None:
                 break
-            n = await write_guesses(tx, change, training, block)
+            n = await write_guesses(tx, change, training.id, block)
         n_done, n_written = n_done + len(block[0]), n_written + n
         share = n_done / training.n_targets
         await context.progress(_GUESSED + (100 - _GUESSED) * share, f"Wrote {n_written} predictions")
     await context.log(f"{n_written} predictions written")
     return n_written
-
-
-async def write_guesses(tx: AsyncConnection, change: classification.Change, training: Training, block: Block) -> int:
-    """Write predictions where no person has decided in the meantime; how many."""
-    ids, taxa, scores = block
-    best = ids, np.ascontiguousarray(taxa[:, 0]), np.ascontiguousarray(scores[:, 0])
-    n = await classification.predict(tx, change, best, keep_log=True, on_decided=False)
-    await store.keep_guesses(tx, training.id, change.at, ids, (taxa, scores))
-    await store.note_done(tx, training.id, len(ids), n)
-    return n
 
 
 async def _named(tx: AsyncConnection, features: Sequence[str], found: Mapping[str, Any]) -> dict[str, Any]:

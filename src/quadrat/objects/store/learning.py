@@ -1,7 +1,9 @@
 """What predictions read and write beside the classification itself."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 from sqlalchemy import LargeBinary, delete, func, insert, literal, select, text, update
@@ -13,12 +15,12 @@ from quadrat.jobs.types import Job, JobId
 from quadrat.objects.frames.specs import Column, Ids, Numbers, Source
 from quadrat.objects.prediction_types import MOST_GUESSES, Training, TrainingId
 from quadrat.objects.rules.filters import Selection
-from quadrat.objects.store.arrays import any_of, integers, numbers, read_ids, to_ids
+from quadrat.objects.store.arrays import any_of, binary_row, integers, numbers, read_ids, to_ids
 from quadrat.objects.store.columns import load_some
 from quadrat.objects.store.fields import joined
 from quadrat.objects.store.filters import where
-from quadrat.objects.tables import object_, prediction_block, taxon, training
-from quadrat.objects.types import State
+from quadrat.objects.tables import image, object_, prediction_block, taxon, training
+from quadrat.objects.types import ImageId, State
 
 _KEEP_GUESSES = text("""
 INSERT INTO objects.prediction AS p (object_id, predicted_at, taxon_ids, scores, training_id)
@@ -92,6 +94,21 @@ async def taxon_labels(tx: AsyncConnection, taxa: Sequence[int]) -> Mapping[int,
     return dict(rows.all())
 
 
+_SCORES = """
+SELECT coalesce(string_agg(int8send(o.id) || float8send(coalesce(o.predicted_score, 0))
+    || float8send(coalesce(p.scores[2], 0)), '' ORDER BY o.id), '')
+FROM objects.object o LEFT JOIN objects.prediction p ON p.object_id = o.id AND p.predicted_at = o.predicted_at
+WHERE o.id = ANY(%(ids)s)
+"""
+
+
+async def load_scores(tx: AsyncConnection, object_ids: Ids) -> tuple[Ids, Numbers, Numbers]:
+    """Objects by number, and the scores of the best and of the second guess of each, 0 where there is none."""
+    row = await binary_row(tx, _SCORES, {"ids": integers(object_ids)})
+    found = np.frombuffer(b"" if row is None else row[0], [("id", ">i8"), ("best", ">f8"), ("second", ">f8")])
+    return found["id"].astype(np.int64), found["best"].astype(np.float64), found["second"].astype(np.float64)
+
+
 # Trainings.
 
 
@@ -143,6 +160,51 @@ async def take_block(tx: AsyncConnection, training_id: TrainingId) -> tuple[Ids,
         return None
     taxa = read_ids(row[1]).reshape(-1, MOST_GUESSES)
     return read_ids(row[0]), taxa, np.frombuffer(row[2], ">f8").astype(np.float64).reshape(-1, MOST_GUESSES)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBlock:
+    """A block that a served model is asked about; None before it was."""
+
+    number: int
+    object_ids: Ids
+    request_ids: Sequence[UUID] | None
+
+
+async def list_blocks(tx: AsyncConnection, training_id: TrainingId, limit: int) -> list[OpenBlock]:
+    """The next blocks, in order."""
+    columns = (prediction_block.c.number, prediction_block.c.object_ids, prediction_block.c.request_ids)
+    query = select(*columns).where(prediction_block.c.training_id == training_id)
+    rows = await tx.execute(query.order_by(prediction_block.c.number).limit(limit))
+    return [OpenBlock(row[0], read_ids(row[1]), row[2]) for row in rows]
+
+
+async def note_requests(
+    tx: AsyncConnection, training_id: TrainingId, number: int, object_ids: Ids, request_ids: Sequence[UUID]
+) -> None:
+    """A served model was asked about these objects of a block, and about no others of it."""
+    chosen = (prediction_block.c.training_id == training_id, prediction_block.c.number == number)
+    values = {"object_ids": object_ids.astype(">i8").tobytes(), "request_ids": list(request_ids)}
+    await tx.execute(update(prediction_block).where(*chosen).values(values))
+
+
+async def remove_block(tx: AsyncConnection, training_id: TrainingId, number: int) -> bool:
+    """Whether the block was still there."""
+    chosen = (prediction_block.c.training_id == training_id, prediction_block.c.number == number)
+    return (await tx.execute(delete(prediction_block).where(*chosen))).rowcount == 1
+
+
+async def visible_images(
+    tx: AsyncConnection, project_id: ProjectId, object_ids: Ids
+) -> Mapping[int, tuple[ImageId, str, str]]:
+    """Number, extension and name of the image of the lowest rank of each object that has one."""
+    query = (
+        select(image.c.object_id, image.c.id, image.c.extension, image.c.file_name)
+        .where(image.c.project_id == project_id, any_of(image.c.object_id, object_ids))
+        .distinct(image.c.object_id)
+        .order_by(image.c.object_id, image.c.rank)
+    )
+    return {row[0]: (ImageId(row[1]), row[2], row[3]) for row in await tx.execute(query)}
 
 
 async def note_done(tx: AsyncConnection, training_id: TrainingId, n_done: int, n_written: int) -> None:

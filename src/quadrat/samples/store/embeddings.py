@@ -6,7 +6,6 @@ from typing import Any
 from psycopg import sql
 from sqlalchemy import Select, delete, select, text, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.samples.tables import SCHEMA, embedding, projection, sample
@@ -120,21 +119,6 @@ async def list_projections(tx: AsyncConnection, id_: EmbeddingId) -> list[Projec
 
 
 # Vectors.
-
-
-async def has_vectors(tx: AsyncConnection) -> bool:
-    """Whether the database can hold vectors; installs the extension when that is allowed."""
-    if (await tx.execute(text("SELECT 1 FROM pg_extension WHERE extname = 'vector'"))).one_or_none() is not None:
-        return True
-    available = text("SELECT 1 FROM pg_available_extensions WHERE name = 'vector'")
-    if (await tx.execute(available)).one_or_none() is None:
-        return False
-    try:
-        async with tx.begin_nested():
-            await tx.execute(text("CREATE EXTENSION IF NOT EXISTS vector"))
-    except DBAPIError:
-        return False
-    return True
 
 
 async def drop_vectors(tx: AsyncConnection, id_: EmbeddingId) -> None:
