@@ -83,18 +83,21 @@ class ObjectSet:
         """A new project with what is in the archive."""
         self.project_id = self.post("/projects/create", {"title": "Handwritten digits", "instrument": "scanner"})
         path = self.ask("POST", "/my_files/", fields={"file": ("digits.zip", archive, "application/zip")})
-        job_id = self.post(f"/file_import/{self.project_id}", {"source_path": path})["job_id"]
+        self.done(self.post(f"/file_import/{self.project_id}", {"source_path": path})["job_id"])
+
+    def done(self, job_id: int) -> Any:
+        """The job, once it has finished."""
         deadline = time.monotonic() + TIMEOUT_S
         while True:
             job = self.ask("GET", f"/jobs/{job_id}/")
             if job["state"] == "F":
-                return
+                return job
             if job["state"] in "EA":
                 raise RuntimeError(
-                    f"The import ended with {job['progress_msg']}: {job['errors'][:3]} {job['question']}"
+                    f"{job['type']} ended with {job['progress_msg']}: {job['errors'][:3]} {job['question']}"
                 )
             if time.monotonic() > deadline:
-                raise RuntimeError(f"The import is still at {job['progress_msg']} after {TIMEOUT_S} s")
+                raise RuntimeError(f"{job['type']} is still at {job['progress_msg']} after {TIMEOUT_S} s")
             time.sleep(POLL_S)
 
     def load_checked(self, images: list[Digit], validated: int, progress: Progress) -> None:

@@ -1,7 +1,7 @@
 """`make demo`: start a server on a temporary data directory, run the main job through the real clients, stop.
 
 The job itself stands in `drive.py`; it runs in an environment of its own with the two unchanged client programs. A
-second act, `look.py`, measures where somebody looked.
+second act, `look.py`, measures where somebody looked; the last one, `review.py`, predicts, reviews and exports objects.
 """
 
 import argparse
@@ -26,7 +26,11 @@ from quadrat.db.embedded import EmbeddedPostgres
 HERE = Path(__file__).parent
 DRIVER_PYTHON = HERE.parent / ".venvs" / "demo" / "bin" / "python"
 STOP_TIMEOUT_S = 60
-ACTS = (("drive.py", "--results", HERE / "results.csv"), ("look.py", "--heatmap", HERE / "heatmap.png"))
+ACTS = (
+    ("drive.py", "--results", HERE / "results.csv"),
+    ("look.py", "--heatmap", HERE / "heatmap.png"),
+    ("review.py",),
+)
 
 
 def start_server(data_dir: Path, token: str) -> tuple[subprocess.Popen[str], str]:

@@ -12,6 +12,7 @@ from quadrat.app import open_blobs
 from quadrat.base.clock import now
 from quadrat.cli.keys import secret_key
 from quadrat.cli.opening import open_database
+from quadrat.cli.predict import predict
 from quadrat.cli.worker import import_processes
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.identity.actions import users
@@ -44,6 +45,9 @@ class _Wanted:
 @click.group()
 def objects() -> None:
     """Object sets: images of objects that people and models classify."""
+
+
+objects.add_command(predict)
 
 
 @objects.command("import")
