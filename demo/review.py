@@ -80,8 +80,7 @@ def main() -> None:
     tested = objects.ask("GET", f"/jobs/{job}/report")["accuracy"]
     console.print(
         f"{len(guesses)} objects predicted from {len(FEATURES)} measures: [bold]{right / len(guesses):.3f}[/bold] "
-        f"right, as cross-validation had said ({tested:.3f}).
-The learning in a picture: "
+        f"right, as cross-validation had said ({tested:.3f}).\nThe learning in a picture: "
         f"{objects.address}/jobs/{job}/report.svg"
     )
     right = review(objects, truth, taxa)
