@@ -93,7 +93,7 @@ def test_deployed_model_predicts_the_objects_of_a_project(lab: Lab):
     predicted = lab.objects[VALIDATED:]
     assert [states[id_][:2] for id_ in predicted] == [["P", str(digit)] for digit in nearest_means(OBJECTS)[VALIDATED:]]
     assert all(0 < states[id_][2] < 1 for id_ in predicted)
-    left = lab.http.get(f"/v2.1/projects/{lab.name}/models/digits/versions/v1/requests").json()
+    left = lab.http.get(f"/v2.1/projects/{lab.name}/models/digits/versions/v1/request-batch").json()
     assert left == []
 
 
