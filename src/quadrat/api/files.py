@@ -22,6 +22,7 @@ from quadrat.storage.types import BlobFacts, BlobReader, ByteRange, ByteSource, 
 
 _log = structlog.get_logger(__name__)
 IDLE_TIMEOUT_S = 60.0
+_CONDITIONS = {"range", "if-none-match"}
 _STATUS = {
     ErrorKind.FORBIDDEN: 403,
     ErrorKind.NOT_FOUND: 404,
@@ -89,6 +90,8 @@ async def _body(request: Request) -> AsyncIterator[bytes]:
 
 
 async def _read(request: Request, source: ByteSource, permit: Permit) -> Response:
+    if request.method == "GET" and _CONDITIONS.isdisjoint(request.headers.keys()):
+        return await _read_whole(source, permit)
     facts = await source.head()
     if facts.etag in _etags(request.headers.get("if-none-match")):
         return Response(status_code=304, headers=_validators(facts))
@@ -96,7 +99,7 @@ async def _read(request: Request, source: ByteSource, permit: Permit) -> Respons
         content_range = parse_range(_range_header(request, facts), facts.size_bytes)
     except UnsatisfiableError:
         return Response(status_code=416, headers={"Content-Range": f"bytes */{facts.size_bytes}"})
-    headers = {**_validators(facts), **await _content(source, permit, facts)}
+    headers = {**_validators(facts), **_content(await _beginning(source, facts), permit)}
     part = content_range or ByteRange(0, facts.size_bytes)
     headers["Content-Length"] = str(part.stop - part.start)
     if content_range is not None:
@@ -109,6 +112,23 @@ async def _read(request: Request, source: ByteSource, permit: Permit) -> Respons
         # Replaced between the two looks: begin again with what is there now.
         return await _read(request, source, permit)
     return _stream(reader, status, headers)
+
+
+async def _read_whole(source: ByteSource, permit: Permit) -> Response:
+    """All of a file, opened once: what most requests ask for."""
+    reader = await source.open(None)
+    first = await anext(reader.chunks, b"")
+    size = reader.facts.size_bytes
+    headers = {**_validators(reader.facts), **_content(first, permit), "Content-Length": str(size)}
+    if len(first) == size:
+        return Response(bytes(first), headers=headers)
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield first
+        async for piece in reader.chunks:
+            yield piece
+
+    return StreamingResponse(pieces(), headers=headers)
 
 
 def _stream(reader: BlobReader, status: int, headers: dict[str, str]) -> Response:
@@ -138,12 +158,16 @@ def _validators(facts: BlobFacts) -> dict[str, str]:
     }
 
 
-async def _content(source: ByteSource, permit: Permit, facts: BlobFacts) -> dict[str, str]:
+async def _beginning(source: ByteSource, facts: BlobFacts) -> bytes:
+    if not facts.size_bytes:
+        return b""
+    reader = await source.open(ByteRange(0, min(SNIFFED_BYTES, facts.size_bytes)))
+    return b"".join([chunk async for chunk in reader.chunks])
+
+
+def _content(beginning: bytes, permit: Permit) -> dict[str, str]:
     """Pictures are shown, everything else is a download: nothing that a browser would run leaves this origin."""
-    media_type = None
-    if facts.size_bytes:
-        reader = await source.open(ByteRange(0, min(SNIFFED_BYTES, facts.size_bytes)))
-        media_type = image_type(b"".join([chunk async for chunk in reader.chunks]))
+    media_type = image_type(beginning[:SNIFFED_BYTES]) if beginning else None
     kind = "inline" if media_type else "attachment"
     disposition = kind if permit.filename is None else f"{kind}; {named(permit.filename)}"
     return {"Content-Type": media_type or UNKNOWN, "Content-Disposition": disposition}

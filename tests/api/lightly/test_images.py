@@ -7,9 +7,13 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from sqlalchemy import select
+from sqlalchemy import select, text
 
+from quadrat.base.clock import now
+from quadrat.samples.store import images
+from quadrat.samples.store.datasets import lock_dataset
 from quadrat.samples.tables import fact
+from quadrat.samples.types import DatasetId, Facts, SampleId
 from support.gallery import Gallery, picture
 
 pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("lightly_jobs")]
@@ -154,3 +158,15 @@ async def test_image_of_a_dataset_that_went_meanwhile_leaves_nothing_behind(work
     urls = await working_gallery.get(f"/datasets/{dataset}/samples/{sample}/writeurls")
     assert (await working_gallery.client.delete(f"/datasets/{dataset}")).status_code == 200
     assert (await working_gallery.store.put(urls["full"], content=picture())).status_code == 404
+
+
+async def test_what_was_found_is_kept_while_others_write_to_the_dataset(gallery: Gallery):
+    dataset = await gallery.make_dataset()
+    sample = await gallery.make(f"/datasets/{dataset}/samples", fileName="a.png")
+    await gallery.upload(dataset, sample, picture())
+    async with gallery.house.db.begin() as writer, gallery.house.db.begin() as finder:
+        await lock_dataset(writer, DatasetId(dataset))
+        await finder.execute(text("SET LOCAL lock_timeout = '10s'"))
+        etag, _ = await images.find_full(writer, SampleId(sample)) or ("", None)
+        found = Facts(etag, problem="no picture")
+        assert await images.set_facts(finder, DatasetId(dataset), SampleId(sample), found, None, now())

@@ -129,7 +129,8 @@ def later(table: Any, at: datetime) -> Any:
 
 async def lock_dataset(tx: AsyncConnection, id_: DatasetId) -> int | None:
     """The dataset's next free index, its row locked so that no index is given twice or lost; None when it is gone."""
-    query = select(dataset.c.n_samples).where(dataset.c.id == id_).with_for_update()
+    # Not against those who write rows that refer to the dataset: they hold what the owner of this lock may want next.
+    query = select(dataset.c.n_samples).where(dataset.c.id == id_).with_for_update(key_share=True)
     return (await tx.execute(query)).scalar_one_or_none()
 
 
