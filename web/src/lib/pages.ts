@@ -38,6 +38,7 @@ const PAGES: Page[] = [
   at('p/:project/sort', 'Sort', () => import('../pages/Sort.svelte')),
   at('p/:project/object/:object', 'Object', () => import('../pages/ObjectPage.svelte')),
   at('p/:project/import', 'Import', () => import('../pages/Import.svelte')),
+  at('p/:project/bulk', 'Bulk tools', () => import('../pages/Bulk.svelte')),
   at('p/:project/areas', 'Reference images', () => import('../pages/Areas.svelte')),
   at('p/:project/areas/:enrichment', 'Areas', () => import('../pages/AreaEditor.svelte')),
   at('p/:project/areas/:enrichment/metrics', 'Metrics of areas', () => import('../pages/AreaMetrics.svelte')),
@@ -46,6 +47,7 @@ const PAGES: Page[] = [
   at('jobs/:job', 'Job', () => import('../pages/Job.svelte')),
   at('datasets', 'Datasets', () => import('../pages/Datasets.svelte')),
   at('datasets/:dataset', 'Samples', () => import('../pages/Samples.svelte')),
+  at('taxonomy', 'Taxonomy', () => import('../pages/Taxonomy.svelte')),
   at('admin', 'Administration', () => import('../pages/Administration.svelte')),
   at('profile', 'Profile', () => import('../pages/Profile.svelte')),
 ];

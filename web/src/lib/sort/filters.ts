@@ -4,3 +4,8 @@ export const FILTER_NAMES = [
   'MapN', 'MapS', 'MapE', 'MapW', 'freenum', 'freenumst', 'freenumend', 'freetxt', 'freetxtval', 'filt_last_annot', 'filt_annot',
   'validfromdate', 'validtodate',
 ] as const;
+
+/** The filters that an address holds. */
+export function filtersOf(param: (name: string) => string): Record<string, string> {
+  return Object.fromEntries(FILTER_NAMES.map((name) => [name, param(name)]).filter(([, value]) => value !== ''));
+}
