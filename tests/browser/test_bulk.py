@@ -1,6 +1,7 @@
 """Many objects at once, looked at before anything is done; and the taxa that they belong to."""
 
 import re
+import zipfile
 
 import httpx2
 import pytest
@@ -12,7 +13,7 @@ from support.people import unique
 from support.server import ADMIN_TOKEN, Server
 from support.server import wait_for as until
 
-N = 12
+N = 40
 pytestmark = pytest.mark.timeout(180)
 
 
@@ -30,9 +31,9 @@ def _objects(page: Page, site: Server, folder) -> int:
             "object_time": "1200",
             "object_depth_min": "1",
             "object_depth_max": "5",
-            "object_area": str(number),
+            "object_area": str(100 * (number % 2) + number),
             "object_annotation_status": "predicted",
-            "object_annotation_category": "Copepoda",
+            "object_annotation_category": ("Copepoda", "Chaetognatha")[number % 2],
             "sample_id": "haul",
             "acq_id": "a",
             "process_id": "p",
@@ -84,8 +85,8 @@ def test_bulk_tools_tell_what_they_would_do_and_then_do_it(page: Page, site: Ser
     assert _states(site, project) == (0, N)
 
     page.get_by_role("button", name="Edit values").click()
-    page.get_by_label("Field 1").select_option("depth_max")
-    page.get_by_label("Value 1").fill("99")
+    page.get_by_label("Field 1", exact=True).select_option("depth_max")
+    page.get_by_label("Value 1", exact=True).fill("99")
     page.get_by_role("button", name="Dry run").click()
     _do(page, N)
     expect(page.get_by_text(f"Values set: {N} objects.")).to_be_visible()
@@ -97,18 +98,45 @@ def test_bulk_tools_tell_what_they_would_do_and_then_do_it(page: Page, site: Ser
     box = page.get_by_role("combobox", name="New category")
     box.focus()
     page.keyboard.type("chaetog")
-    expect(page.get_by_role("option").first).to_be_visible()
+    expect(page.get_by_role("listbox", name="Taxa").get_by_role("option").first).to_be_visible()
     page.keyboard.press("Enter")
     expect(box).to_have_value(re.compile("Chaetognatha"))
     page.get_by_role("button", name="Dry run").click()
-    expect(page.get_by_role("row").filter(has_text="Copepoda")).to_contain_text(str(N))
-    _do(page, N)
-    expect(page.get_by_text(f"Reclassified: {N} objects.")).to_be_visible()
+    expect(page.get_by_role("row").filter(has_text="Copepoda")).to_contain_text(str(N // 2))
+    _do(page, N // 2)
+    expect(page.get_by_text(f"Reclassified: {N // 2} objects.")).to_be_visible()
 
     page.get_by_role("button", name="Revert to history").click()
     page.get_by_role("button", name="Dry run").click()
     expect(page.get_by_role("heading", name=re.compile("would change"))).to_be_visible()
     assert_accessible(page)
+
+
+def test_objects_are_exported_and_predicted_with_a_report(page: Page, site: Server, tmp_path) -> None:
+    project = _objects(page, site, tmp_path)
+    page.goto(f"/ui/#/p/{project}/export?statusfilter=V")
+    page.get_by_role("button", name=f"Export {N // 2} objects").focus()
+    assert_accessible(page)
+    page.keyboard.press("Enter")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download").click(timeout=60_000)
+    assert zipfile.is_zipfile(download.value.path())
+    page.get_by_role("radio", name="Summary").check()
+    assert_accessible(page)
+    page.get_by_role("button", name=f"Export {N // 2} objects").click()
+    expect(page.get_by_role("link", name="Download")).to_be_visible(timeout=60_000)
+
+    page.goto(f"/ui/#/p/{project}/predict")
+    expect(page.get_by_role("checkbox", name="area")).to_be_checked()
+    expect(page.get_by_role("group", name="Categories").get_by_role("checkbox")).to_have_count(2)
+    assert_accessible(page)
+    page.get_by_role("button", name="Predict", exact=True).focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("table", name="Categories")).to_contain_text("Chaetognatha", timeout=90_000)
+    expect(page.get_by_role("region", name="Confusion matrix")).to_be_visible()
+    assert_accessible(page)
+    page.get_by_role("link", name="Review the predictions").click()
+    expect(page.get_by_role("listbox", name="Objects").get_by_role("option")).to_have_count(N // 2)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -41,6 +41,17 @@ export class Loader<T> {
   }
 }
 
+/** For what is asked again and again, as while someone types: only the answer to the last question comes. */
+export class Latest {
+  #abort: AbortController | null = null;
+
+  ask<T>(question: (signal: AbortSignal) => Promise<T>, take: (answer: T) => void): void {
+    this.#abort?.abort();
+    const mine = (this.#abort = new AbortController());
+    question(mine.signal).then((answer) => mine.signal.aborted || take(answer), () => undefined);
+  }
+}
+
 /** Something that the user has asked for and that takes a moment: busy, then done or a message. */
 export class Task {
   busy = $state(false);
