@@ -25,10 +25,12 @@ if [ -z "${QUADRAT_TEST_DATABASE_URL:-}" ]; then
         rm -rf "$home"
     }
     trap stop EXIT
-    "${run[@]}" "$bin/initdb" -D "$home/cluster" -U postgres --auth=trust --encoding=UTF8 >/dev/null
+    password=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
+    "${run[@]}" bash -c 'echo "$1" >"$2/password" && "$3/initdb" -D "$2/cluster" -U postgres \
+        --auth=scram-sha-256 --pwfile="$2/password" --encoding=UTF8 >/dev/null' - "$password" "$home" "$bin"
     "${run[@]}" "$bin/pg_ctl" -D "$home/cluster" -w -l "$home/log" \
         -o "-c listen_addresses='' -c unix_socket_directories='$home' -c max_connections=200" start >/dev/null
-    export QUADRAT_TEST_DATABASE_URL="postgresql://postgres@/postgres?host=$home"
+    export QUADRAT_TEST_DATABASE_URL="postgresql://postgres:$password@/postgres?host=$home"
     "$bin/postgres" --version
 fi
 

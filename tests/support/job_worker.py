@@ -22,8 +22,8 @@ async def double(context: JobContext[None], params: Mapping[str, Any]) -> dict[s
 async def hang_once(context: JobContext[None], _params: Mapping[str, Any]) -> dict[str, Any]:
     """Stays in its first run until it is killed or cancelled; the next run ends."""
     if context.job.attempt == 1:
-        await context.progress(10, "hanging")
         await context.log(f"hanging in {os.getpid()}")
+        await context.progress(10, "hanging")
         await asyncio.Event().wait()
     return {"attempt": context.job.attempt}
 
