@@ -10,7 +10,7 @@ import pytest
 
 from support.image_models import digit_archive, digits, nearest_means, package
 
-DEADLINE_S = 100
+DEADLINE_S = 180
 OBJECTS, VALIDATED = 130, 40
 
 
@@ -81,7 +81,7 @@ def _out(name: str, kind: str) -> dict[str, str]:
     return {"name": name, "data_type": kind}
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_deployed_model_predicts_the_objects_of_a_project(lab: Lab):
     asked = lab.predict(model=f"{lab.name}/digits/v1")
     assert asked["errors"] == []
@@ -97,7 +97,7 @@ def test_deployed_model_predicts_the_objects_of_a_project(lab: Lab):
     assert left == []
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_given_labels_come_before_names(lab: Lab):
     found = lab.api("GET", "/taxon_set/search?query=copepoda")
     taxon = next(each["id"] for each in found if each["text"] == "Copepoda")
@@ -127,7 +127,7 @@ def test_answers_without_a_label_fail_the_job_with_words(lab: Lab):
     assert "no field of the answer is called label" in done["errors"][0]
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_network_makes_features_that_are_kept_and_make_images_comparable(lab: Lab):
     at = f"/object_set/{lab.project}/query"
     one = lab.objects[0]

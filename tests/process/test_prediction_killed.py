@@ -67,7 +67,7 @@ def test_prediction_whose_worker_is_killed_ends_whole(data_dir: Path):
             ).fetchone()
             assert lines == (OBJECTS, OBJECTS)
             assert conn.execute("SELECT count(*) FROM objects.prediction_block").fetchone() == (0,)
-        assert api("GET", f"/projects/{project}/check") == []
+        assert api("GET", f"/projects/{project}/check") == [f"{OBJECTS - 150} objects have no image"]
         with_shell(data_dir, project)
     finally:
         server.stop()

@@ -12,10 +12,12 @@ from quadrat.api.ecotaxa.app import create_app
 from quadrat.errors import QuadratError
 from quadrat.identity.permissions import PROJECT_VIEWER
 from quadrat.objects.columns.cache import ColumnCache
+from quadrat.objects.predicting import run
 from support.digit_objects import FEATURES, Digits, make_digits, run_job
 from support.house import House, Person
 
-pytestmark = pytest.mark.anyio
+# Each learns in a process of low priority.
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(400)]
 
 
 @dataclass
@@ -202,3 +204,48 @@ async def test_project_without_predictions_says_so(desk: Desk):
     made = await desk.ask()
     assert made["job_id"] == 0
     assert made["errors"] == ["Predictions are switched off in the settings of this project."]
+
+
+async def test_suggestions_are_predicted_objects_the_most_uncertain_first(desk: Desk):
+    path = f"/object_set/{desk.digits.project_id}/suggest"
+    assert (await desk.http.post(path, json={})).json() == []  # nothing is predicted yet
+    await run_job(desk.house.db, (await desk.ask(features=FEATURES[16:48], learning_limit=10))["job_id"])
+    chosen = (await desk.http.post(f"{path}?n=10", json={})).json()
+    assert len(set(chosen)) == 10
+    assert set(chosen) <= set(desk.digits.targets)
+    found = (await desk.http.post("/object_set/predictions", json=desk.digits.targets)).json()["result"]
+    scores: dict[int, list[float]] = {}
+    for object_id, _, score in found:
+        scores.setdefault(object_id, []).append(score)
+    margins = {object_id: best - second for object_id, (best, second, *_) in scores.items()}
+    assert margins[chosen[0]] == min(margins.values())
+    review = {"target_ids": chosen[:1], "classifications": [desk.digits.truth[chosen[0]]], "wanted_qualification": "V"}
+    assert (await desk.http.post("/object_set/classify", json=review)).json() == 1
+    everything = (await desk.http.post(f"{path}?n=1000", json={"statusfilter": "V"})).json()
+    assert sorted(everything) == sorted(set(desk.digits.targets) - {chosen[0]})
+    assert (await desk.viewer.post(path, json={})).status_code == 403
+    assert (await desk.http.post(f"{path}?n=0", json={})).status_code == 422
+
+
+async def test_object_without_deep_features_cannot_be_compared(desk: Desk):
+    path = f"/object_set/{desk.digits.project_id}/query?order_field=ss-I{desk.digits.targets[0]}"
+    answer = await desk.http.post(path, json={})
+    assert answer.status_code == 422
+    assert "no deep features" in answer.json()["detail"][0]["msg"]
+
+
+async def test_objects_decided_on_while_the_job_runs_are_left_alone(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    made = await desk.ask(features=FEATURES[16:48], learning_limit=10)
+    decided, taxon = desk.digits.targets[:3], desk.digits.taxa[0]
+    insert = run.store.insert_training
+
+    async def insert_then_decide(*given: Any) -> Any:
+        kept = await insert(*given)
+        body = {"target_ids": decided, "classifications": [taxon] * 3, "wanted_qualification": "D"}
+        assert (await desk.http.post("/object_set/classify", json=body)).json() == 3
+        return kept
+
+    monkeypatch.setattr(run.store, "insert_training", insert_then_decide)
+    assert await run_job(desk.house.db, made["job_id"]) == {"rowcount": len(desk.digits.targets) - 3}
+    states = await desk.states()
+    assert {states[id_] for id_ in decided} == {("D", taxon, None)}

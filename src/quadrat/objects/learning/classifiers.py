@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import QuantileTransformer
@@ -20,8 +19,8 @@ TRIAL_TREES = 100
 _SEED = 0
 # What a kernel machine costs grows with the square of them.
 _KERNEL_ROWS = 10_000
-# Parts that its probabilities are calibrated with: a class needs as many objects.
-_CALIBRATED = 5
+# How much a class that wins one more of the pairwise decisions is preferred.
+_SHARPNESS = 0.5
 _QUANTILES = 200
 
 
@@ -57,17 +56,14 @@ class Ensemble(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-l
         self.trees = trees
 
     def fit(self, values: Numbers, labels: Ids) -> "Ensemble":
-        """Learn; the kernel machine from a part of what is large, and not of what is rare."""
+        """Learn; the kernel machine from a part of what is large."""
         self.forest_ = make_classifier(Classifier.EXTRA_TREES, self.jobs, trees=self.trees).fit(values, labels)
         self.classes_ = self.forest_.classes_
         self.feature_importances_ = self.forest_.feature_importances_
-        chosen = sample(labels, _KERNEL_ROWS)
-        taxa, counts = np.unique(labels[chosen], return_counts=True)
-        common = taxa[counts >= _CALIBRATED]
         self.kernel_ = None
-        if len(common) > 1:
-            chosen = chosen[np.isin(labels[chosen], common)]
-            self.kernel_ = _kernel(len(chosen) // 2).fit(values[chosen], labels[chosen])
+        if len(self.classes_) > 1:
+            chosen = sample(labels, _KERNEL_ROWS)
+            self.kernel_ = _kernel(len(chosen)).fit(values[chosen], labels[chosen])
         return self
 
     def predict_proba(self, values: Numbers) -> Numbers:
@@ -75,9 +71,11 @@ class Ensemble(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-l
         found: Numbers = self.forest_.predict_proba(values)
         if self.kernel_ is None:
             return found
-        other = np.zeros_like(found)
-        other[:, np.searchsorted(self.classes_, self.kernel_.classes_)] = self.kernel_.predict_proba(values)
-        mean: Numbers = (found + other) / 2
+        votes: Numbers = self.kernel_.decision_function(values)
+        if votes.ndim == 1:
+            votes = np.stack([-votes, votes], axis=1)
+        weights = np.exp(_SHARPNESS * (votes - votes.max(axis=1, keepdims=True)))
+        mean: Numbers = (found + weights / weights.sum(axis=1, keepdims=True)) / 2
         return mean
 
     def predict(self, values: Numbers) -> Ids:
@@ -87,9 +85,8 @@ class Ensemble(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-l
 
 
 def _kernel(n: int) -> Any:
-    svc = SVC(C=30, gamma=0.01, class_weight="balanced")
     scaled = QuantileTransformer(n_quantiles=min(n, _QUANTILES), output_distribution="normal", random_state=_SEED)
-    return CalibratedClassifierCV(make_pipeline(scaled, svc), ensemble=False, cv=_CALIBRATED)
+    return make_pipeline(scaled, SVC(C=30, gamma=0.01, class_weight="balanced"))
 
 
 def best_guesses(classifier: Any, values: Numbers) -> tuple[Ids, Numbers]:
