@@ -20,8 +20,7 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def catalog(server: Any) -> Any:
+def run(server: Any, script: str) -> Any:
     assert PYTHON is not None
     environment = {
         "QUADRAT_CONTRACT_URL": server.url,
@@ -29,10 +28,15 @@ def catalog(server: Any) -> Any:
         "PATH": os.environ["PATH"],
     }
     done = subprocess.run(
-        [PYTHON, SCRIPTS / "catalog.py"], env=environment, capture_output=True, text=True, timeout=110, check=False
+        [PYTHON, SCRIPTS / script], env=environment, capture_output=True, text=True, timeout=110, check=False
     )
     assert done.returncode == 0, done.stderr[-4000:]
     return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def catalog(server: Any) -> Any:
+    return run(server, "catalog.py")
 
 
 REFUSED = {
@@ -156,3 +160,27 @@ def test_project_is_emptied_then_erased(catalog: Any):
     assert (catalog["emptied"], catalog["empty"], catalog["erased"]) == ([4, 0, 4, 4], None, [0, 0, 0, 0])
     assert catalog["constants"] == [True, True]
     assert catalog["up"] == "UP!"
+
+
+def test_exports_are_asked_for_waited_for_and_fetched(server: Any):
+    found = run(server, "exports.py")
+    types = {name: (found[name]["type"], found[name]["req"]) for name in ("general", "backup", "summary", "old")}
+    assert types == {
+        "general": ("GeneralExport", True),
+        "backup": ("BackupExport", True),
+        "summary": ("SummaryExport", True),
+        "old": ("GenExport", True),
+    }
+    assert found["general"]["names"] == [
+        "ecotaxa_s0.tsv", "ecotaxa_s1.tsv", "s0/o0.png", "s0/o2.png", "s1/o1.png", "s1/o3.png", "job_JOB.log",
+    ]  # fmt: skip
+    assert found["general"]["head"].startswith('"img_file_name"\t"img_rank"\t"object_id"\t"object_lat"')
+    assert sorted(found["backup"]["names"]) == [
+        "job_JOB.log", "s0/ecotaxa_s0.tsv", "s0/o0.png", "s0/o2.png", "s1/ecotaxa_s1.tsv", "s1/o1.png", "s1/o3.png",
+    ]  # fmt: skip
+    assert found["summary"]["text"] == "sampleid\tstatus\ttaxonid\tbiovolume\ns0\t\t\t0.75\ns1\t\t\t1.25\n"
+    assert found["summary"]["result"]["rowcount"] == 2
+    assert found["old"]["text"].splitlines()[1:] == ["s0\ta0\t\t2", "s1\ta1\t\t2"]
+    assert found["without_formulae"]["job_id"] == 0
+    assert "total_water_volume" in found["without_formulae"]["errors"][0]
+    assert found["unknown_project"] == {"class": "NotFoundException", "status": 404}

@@ -10,13 +10,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.app import open_blobs
 from quadrat.base.clock import now
+from quadrat.cli.choices import find_project, pair
 from quadrat.cli.keys import secret_key
+from quadrat.cli.object_exports import export
 from quadrat.cli.opening import open_database
 from quadrat.cli.predict import predict
 from quadrat.cli.worker import import_processes
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.identity.actions import users
-from quadrat.identity.types import ProjectId, UserId
+from quadrat.identity.types import UserId
 from quadrat.objects.archive.reading import open_archive
 from quadrat.objects.importing.images_scan import ImagesScan
 from quadrat.objects.importing.leftovers import remove_all_leftovers
@@ -25,7 +27,6 @@ from quadrat.objects.importing.types import Answers, Imported, ImportOptions, Im
 from quadrat.objects.rules.lines import is_index
 from quadrat.objects.rules.simple import read_values
 from quadrat.objects.store import imports as store
-from quadrat.objects.store.sets import find_project_number
 from quadrat.settings import Settings
 
 _SHOWN = 50
@@ -48,6 +49,7 @@ def objects() -> None:
 
 
 objects.add_command(predict)
+objects.add_command(export)
 
 
 @objects.command("import")
@@ -85,16 +87,9 @@ def import_(
         skip_existing_objects=bool(given["skip_existing"]),
         update_mode=mode[given["update"]],  # type: ignore[index] # one of the choices
     )
-    pairs = {name: [_pair(text) for text in given[name]] for name in ("taxa", "people", "values")}  # type: ignore[union-attr]
+    pairs = {name: [pair(text) for text in given[name]] for name in ("taxa", "people", "values")}  # type: ignore[union-attr]
     done = asyncio.run(_import(settings, _Wanted(source, project, email, options, **pairs)))
     click.echo(f"{done.n_objects} objects and {done.n_images} images added, {done.n_updates} updates.")
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, separator, value = text.partition("=")
-    if not separator:
-        raise click.BadParameter(f"{text} has no '='.")
-    return name.strip(), value.strip()
 
 
 async def _import(settings: Settings, wanted: _Wanted) -> Imported:
@@ -103,7 +98,7 @@ async def _import(settings: Settings, wanted: _Wanted) -> Imported:
         await remove_all_leftovers(db, blobs)
         async with db.begin() as tx:
             user = await users.get_user_by_email(tx, wanted.email)
-            project_id = await _project(tx, wanted.project)
+            project_id = await find_project(tx, wanted.project)
             answers = await _answers(tx, wanted)
         place = ImportPlace(project_id, user.id, now())
         with click.progressbar(length=1000, label="Importing", show_eta=False) as bar:
@@ -144,13 +139,6 @@ def _make_scan(wanted: _Wanted) -> MakeScan | None:
     if problems:
         raise QuadratError(ErrorKind.INVALID, "; ".join(problems))
     return lambda archive, _book, _loaded: ImagesScan(archive, same)
-
-
-async def _project(tx: AsyncConnection, ref: str) -> ProjectId:
-    found = await find_project_number(tx, ref)
-    if found is None:
-        raise QuadratError(ErrorKind.NOT_FOUND, f"There is no project {ref}.")
-    return found
 
 
 async def _answers(tx: AsyncConnection, wanted: _Wanted) -> Answers:

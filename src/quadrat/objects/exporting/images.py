@@ -63,19 +63,19 @@ class ImageBook:
         self._folder = folder
         self._names.begin(table)
 
-    def take(self, row: Sequence[int], images: Sequence[ImageRow]) -> Sequence[LineImage]:
+    def take(self, taxon_id: int, images: Sequence[ImageRow]) -> Sequence[LineImage]:
         """The images of an object, one for each of its lines.
 
         Args:
-            row: Object, sample, acquisition, taxon.
+            taxon_id: What it is in; -1 for nothing.
             images: All that it has, by rank.
         """
         if self._plan.images is Images.FIRST:
             images = images[:1]
-        return [self._take(row, image) for image in images] or [_NO_IMAGE]
+        return [self._take(taxon_id, image) for image in images] or [_NO_IMAGE]
 
-    def _take(self, row: Sequence[int], image: ImageRow) -> LineImage:
-        path = shown = self._path(row, image)
+    def _take(self, taxon_id: int, image: ImageRow) -> LineImage:
+        path = shown = self._path(taxon_id, image)
         if self._plan.layout is Layout.FOLDERS:
             shown = path.removeprefix(f"{self._folder}/")
         if self._plan.with_bytes:
@@ -85,10 +85,9 @@ class ImageBook:
             self.total_bytes += image.size_bytes
         return LineImage(shown, image.rank)
 
-    def _path(self, row: Sequence[int], image: ImageRow) -> str:
+    def _path(self, taxon_id: int, image: ImageRow) -> str:
         if self._plan.layout is Layout.TAXA:
-            taxon = row[3]
-            folder = NO_CATEGORY if taxon < 0 else f"{self.taxa.get(taxon, '')}__{taxon}"
+            folder = NO_CATEGORY if taxon_id < 0 else f"{self.taxa.get(taxon_id, '')}__{taxon_id}"
             return f"images/{folder}/{image.object_id}_{image.rank}{image.extension}"
         return self._names.take(self._folder, safe_path(image.file_name), image.rank, image.object_id)
 

@@ -6,13 +6,10 @@ total_water_volume, mm3 per m3.
 """
 
 import asyncio
-import csv
-import datetime as dt
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -20,11 +17,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.objects.exporting.types import Exporter, ExportOrder, Measure, Put, Split, SummaryPlan
-from quadrat.objects.frames.specs import Ids, Numbers, Positions
+from quadrat.objects.frames.specs import Array, Ids, Numbers, Positions
 from quadrat.objects.rules.filters import Conditions, read_filters
 from quadrat.objects.rules.formulae import Formula, Quantity, Reference, Scope, read_formulae
 from quadrat.objects.store import exports as store
-from quadrat.objects.store.arrays import to_ids
 from quadrat.objects.store.exports import AcquisitionRow, SampleRow, SummaryPage
 from quadrat.objects.store.filters import look_up
 from quadrat.objects.store.projects import free_columns
@@ -39,7 +35,8 @@ NEEDED: Mapping[Measure, Sequence[Quantity]] = {
 _FACTS = ("depth_min", "depth_max", "latitude", "longitude")
 _LEFT_OUT = -2
 _NO_TAXON = -1
-_DAY_0 = dt.date(2000, 1, 1)
+_UNCLASSIFIED = ord("U")
+_DAYS_TO_2000 = 10_957
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,49 +115,53 @@ def _no_column(reference: Reference, names: Sequence[str]) -> QuadratError:
     )
 
 
-class _Key(NamedTuple):
-    """What is summed up in one line.
+class _Sums:
+    """Sums so far by unit (position of the sample or acquisition), state and taxon.
 
     Args:
-        unit: Position of the sample or acquisition; 0 where there is no such thing.
-        state: The letter; empty where states are not told apart.
-        taxon_id: -1 for none.
+        mapping: Taxon to the one that it counts as; `_LEFT_OUT` for none.
     """
 
-    unit: int
-    state: str
-    taxon_id: int
-
-
-class _Sums:
-    """Sums so far, and which units there are at all, with their states."""
-
     def __init__(self, mapping: Mapping[int, int]) -> None:
-        self.totals: dict[_Key, float] = {}
-        self.latest: dict[_Key, float] = {}
-        self.units: set[tuple[int, str]] = set()
         self.n_objects = 0
         self._mapping = mapping
+        self._parts: list[pl.DataFrame] = []
 
-    def add(self, units: Positions, states: Positions, taxa: Ids, terms: Numbers | None, days: Numbers | None) -> None:
+    def add(self, units: Positions, states: Array, taxa: Ids, terms: Numbers | None, days: Numbers | None) -> None:
         """Add objects: the unit, state and taxon of each, what it adds (1 without), and its day."""
         self.n_objects += len(units)
-        taxon_ids, taxon_at = np.unique(taxa, return_inverse=True)
-        keys, at = np.unique((units * 256 + states) * len(taxon_ids) + taxon_at, return_inverse=True)
-        totals = np.bincount(at, terms, len(keys)).tolist()
-        latest = np.full(len(keys), -np.inf)
-        if days is not None:
-            np.fmax.at(latest, at, days)
-        for packed, total, day in zip(keys.tolist(), totals, latest.tolist(), strict=True):
-            rest, taxon_place = divmod(packed, len(taxon_ids))
-            unit, state = divmod(rest, 256)
-            letter = chr(state) if state else ""
-            self.units.add((unit, letter))
-            taxon_id = int(taxon_ids[taxon_place])
-            key = _Key(unit, letter, self._mapping.get(taxon_id, taxon_id))
-            if key.taxon_id != _LEFT_OUT:
-                self.totals[key] = self.totals.get(key, 0) + total
-                self.latest[key] = max(self.latest.get(key, day), day)
+        objects = pl.DataFrame(
+            {
+                "unit": units.astype(np.int32),
+                "state": states,
+                "taxon": taxa,
+                "total": np.ones(len(units), np.int64) if terms is None else terms,
+                "day": np.full(len(units), np.nan) if days is None else days,
+            }
+        )
+        self._parts.append(_summed(objects))
+
+    def table(self) -> pl.DataFrame:
+        """All of it, as objects are; nothing is mapped."""
+        if not self._parts:
+            return pl.DataFrame(schema=_SUMS)
+        self._parts = [_summed(pl.concat(self._parts))]
+        return self._parts[0]
+
+    def mapped(self) -> pl.DataFrame:
+        """All of it, as taxa count."""
+        found = self.table()
+        if self._mapping:
+            into = pl.col("taxon").replace(list(self._mapping), list(self._mapping.values()))
+            found = _summed(found.with_columns(into).filter(pl.col("taxon") != _LEFT_OUT))
+        return found
+
+
+_SUMS = {"unit": pl.Int32, "state": pl.UInt8, "taxon": pl.Int64, "total": pl.Int64, "day": pl.Float64}
+
+
+def _summed(found: pl.DataFrame) -> pl.DataFrame:
+    return found.group_by("unit", "state", "taxon").agg(pl.col("total").sum(), pl.col("day").max())
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,35 +206,36 @@ class SummaryExport:
     async def write(self, put: Put) -> int:
         """Hand out the bytes of the table; how many lines there are."""
         async with self._exporter.db.snapshot() as tx:
-            head, rows = await self._table(tx)
+            table = await self._table(tx)
         for quantity, count in self._unusable.items():
             formula = self._formulae[quantity].text
             await self._exporter.log(
                 f"Warning: {count} objects have no usable {quantity} = {formula}; it counts as nan"
             )
-        await self._exporter.log(f"{len(rows)} lines exported")
-        await put(await asyncio.to_thread(_text, head, rows))
-        return len(rows)
+        await self._exporter.log(f"{len(table)} lines exported")
+        await put(await asyncio.to_thread(_text, table))
+        return len(table)
 
-    async def _table(self, tx: AsyncConnection) -> tuple[Sequence[str], list[Sequence[Any]]]:
+    async def _table(self, tx: AsyncConnection) -> pl.DataFrame:
         free = await free_columns(tx, self._order.project_id)
         columns = find_columns(self._formulae.values(), free)
         places = await self._places(tx, free)
         conditions = read_filters(self._order.filters)
         sums = await self._add_up(tx, conditions, columns, places)
-        taxa = {key.taxon_id for key in sums.totals}
-        named = await store.list_taxa(tx, to_ids([id_ for id_ in taxa if id_ != _NO_TAXON]))
-        names = {_NO_TAXON: "", **{row.id: row.display_name for row in named}}
-        if self._plan.measure is Measure.COUNT:
-            return self._count_table(sums, places, names)
-        if self._plan.by is not Split.NONE:
-            units = sums.units
-            if conditions.taxa is not None:
-                everything = replace(conditions, taxa=None, with_taxa_below=False)
-                units = (await self._add_up(tx, everything, ObjectColumns((), ()), places, terms=False)).units
-            for (unit, state), taxon_id in product(units, taxa):
-                sums.totals.setdefault(_Key(unit, state, taxon_id), 0)
-        return self._sum_table(sums, places, names)
+        units = sums
+        has_zeros = self._plan.by is not Split.NONE and self._plan.measure is not Measure.COUNT
+        if has_zeros and conditions.taxa is not None:
+            everything = replace(conditions, taxa=None, with_taxa_below=False)
+            units = await self._add_up(tx, everything, ObjectColumns((), ()), places, terms=False)
+        found = await asyncio.to_thread(sums.mapped)
+        if has_zeros:
+            found = await asyncio.to_thread(_with_zeros, found, units.table())
+        taxa = await store.list_taxa(tx, found["taxon"].unique().to_numpy())
+        names = pl.DataFrame(
+            {"taxon": [_NO_TAXON, *(row.id for row in taxa)], "name": ["", *(row.display_name for row in taxa)]},
+            schema={"taxon": pl.Int64, "name": pl.String},
+        )
+        return await asyncio.to_thread(self._written, found.join(names, on="taxon", how="left"), places)
 
     async def _places(self, tx: AsyncConnection, free: FreeColumns) -> _Places:
         samples = await store.list_samples(tx, self._order.project_id)
@@ -280,10 +282,10 @@ class SummaryExport:
         at = np.searchsorted(ids, page.acquisitions)
         units = {Split.SAMPLE: places.sample_at[at], Split.ACQUISITION: at}.get(self._plan.by, np.zeros_like(at))
         if self._plan.measure is Measure.COUNT:
-            sums.add(units, np.zeros_like(at), page.taxa, None, page.numbers[:, -1])
+            sums.add(units, np.zeros(len(at), np.uint8), page.taxa, None, page.numbers[:, -1])
             return
         values = self._terms(page, at, columns, places) if terms and self._formulae else None
-        sums.add(units, page.states.astype(np.intp), page.taxa, values, None)
+        sums.add(units, page.states, page.taxa, values, None)
 
     def _terms(self, page: SummaryPage, at: Positions, columns: ObjectColumns, places: _Places) -> Numbers:
         """What each object adds."""
@@ -303,43 +305,51 @@ class SummaryExport:
             terms = volume / found[Quantity.SUBSAMPLE] / found[Quantity.WATER_VOLUME]
             return np.where(np.isfinite(terms), terms, np.nan)
 
-    def _sum_table(
-        self, sums: _Sums, places: _Places, names: Mapping[int, str]
-    ) -> tuple[Sequence[str], list[Sequence[Any]]]:
-        by, measure = self._plan.by, self._plan.measure
-        head = {Split.SAMPLE: ["sampleid"], Split.ACQUISITION: ["sampleid", "acquisid"]}.get(by, [])
-        title = "count" if measure is Measure.ABUNDANCE else measure.value
-        rows = [
-            (*self._unit(places, key.unit), key.state if key.state != "U" else "", names[key.taxon_id], total)
-            for key, total in sums.totals.items()
-        ]
-        return [*head, "status", "taxonid", title], sorted(rows, key=lambda row: tuple(map(str, row[:-1])))
+    def _written(self, found: pl.DataFrame, places: _Places) -> pl.DataFrame:
+        """Names instead of numbers, in order."""
+        place = self._place_columns(found["unit"].to_numpy(), places)
+        if self._plan.measure is Measure.COUNT:
+            if self._plan.by is Split.SAMPLE:
+                days = pl.Series("date", found["day"].fill_nan(None)).cast(pl.Int32) + _DAYS_TO_2000
+                place["date"] = days.cast(pl.Date).dt.to_string("%Y-%m-%d")
+            rest = {"display_name": found["name"], "nbr": found["total"]}
+        else:
+            letters = [chr(code) if code != _UNCLASSIFIED else "" for code in found["state"]]
+            title = "count" if self._plan.measure is Measure.ABUNDANCE else self._plan.measure.value
+            rest = {"status": pl.Series(letters, dtype=pl.String), "taxonid": found["name"], title: found["total"]}
+        table = pl.DataFrame({**place, **rest})
+        return table.sort(table.columns[:-1])
 
-    def _count_table(
-        self, sums: _Sums, places: _Places, names: Mapping[int, str]
-    ) -> tuple[Sequence[str], list[Sequence[Any]]]:
-        by = self._plan.by
-        head: Sequence[str] = {
-            Split.SAMPLE: ("sample_id", "latitude", "longitude", "date"),
-            Split.ACQUISITION: ("sample_id", "acquis_id"),
-        }.get(by, ())
-        rows: list[Sequence[Any]] = []
-        for key, total in sums.totals.items():
-            where: Sequence[Any] = self._unit(places, key.unit)
-            if by is Split.SAMPLE:
-                sample = places.samples[key.unit]
-                where = (sample.orig_id, sample.latitude, sample.longitude, _date(sums.latest[key]))
-            rows.append((*where, names[key.taxon_id], total))
-        return [*head, "display_name", "nbr"], sorted(rows, key=lambda row: (row[0], *map(str, row[1:-1])))
-
-    def _unit(self, places: _Places, unit: int) -> Sequence[str]:
+    def _place_columns(self, units: Positions, places: _Places) -> dict[str, pl.Series]:
+        samples = places.samples if self._plan.by is not Split.NONE else ()
+        sample_at = places.sample_at[units] if self._plan.by is Split.ACQUISITION else units
+        names = _gathered([sample.orig_id for sample in samples], sample_at)
+        is_count = self._plan.measure is Measure.COUNT
         match self._plan.by:
+            case Split.SAMPLE if is_count:
+                return {
+                    "sample_id": names,
+                    "latitude": _gathered([sample.latitude for sample in samples], units),
+                    "longitude": _gathered([sample.longitude for sample in samples], units),
+                }
             case Split.SAMPLE:
-                return (places.samples[unit].orig_id,)
+                return {"sampleid": names}
             case Split.ACQUISITION:
-                return (places.samples[places.sample_at[unit]].orig_id, places.acquisitions[unit].orig_id)
+                acquisitions = _gathered([acquisition.orig_id for acquisition in places.acquisitions], units)
+                heads = ("sample_id", "acquis_id") if is_count else ("sampleid", "acquisid")
+                return dict(zip(heads, (names, acquisitions), strict=True))
             case _:
-                return ()
+                return {}
+
+
+def _gathered(values: Sequence[Any], at: Positions) -> pl.Series:
+    return pl.Series(values).gather(at) if values else pl.Series([])
+
+
+def _with_zeros(found: pl.DataFrame, units: pl.DataFrame) -> pl.DataFrame:
+    """A line for each taxon in each unit and state."""
+    every = units.select("unit", "state").unique().join(found.select("taxon").unique(), how="cross")
+    return every.join(found, on=["unit", "state", "taxon"], how="left").with_columns(pl.col("total").fill_null(0))
 
 
 def _cast(texts: Sequence[Sequence[str | None]], place: int) -> Numbers:
@@ -353,13 +363,12 @@ def _float(text: str | None) -> float:
         return float("nan")
 
 
-def _date(days: float) -> str:
-    return (_DAY_0 + dt.timedelta(days=days)).isoformat() if np.isfinite(days) else ""
-
-
-def _text(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> bytes:
-    written = io.StringIO()
-    writer = csv.writer(written, delimiter="\t", lineterminator="\n")
-    writer.writerow(head)
-    writer.writerows(rows)
-    return written.getvalue().encode()
+def _text(table: pl.DataFrame) -> bytes:
+    texts, numbers = pl.selectors.string(), pl.selectors.float()
+    # Empty texts would stand in quotes, and what is no number is written as Python does.
+    plain = table.with_columns(
+        pl.when(texts != "").then(texts).name.keep(), numbers.cast(pl.String).replace("NaN", "nan")
+    )
+    written = io.BytesIO()
+    plain.write_csv(written, separator="\t", quote_style="necessary")
+    return written.getvalue()

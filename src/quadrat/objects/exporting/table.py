@@ -171,7 +171,7 @@ class TableWriter:
         text = "".join("\t".join(map(_quoted, row)) + "\n" for row in rows)
         return text.encode("latin-1", "replace") if self._plan.latin1 else _BOM + text.encode()
 
-    def lines(self, source: LineBlock, at: Positions, images: Sequence[LineImage]) -> bytes:
+    def lines(self, source: LineBlock, at: Positions, images: Sequence[LineImage]) -> bytes | memoryview:
         """Lines as they stand in the file.
 
         Args:
@@ -188,7 +188,7 @@ class TableWriter:
         frame.write_csv(written, include_header=False, separator="\t", quote_style="non_numeric", null_value=_EMPTY)
         if self._plan.latin1:
             return written.getvalue().decode().encode("latin-1", "replace")
-        return written.getvalue()
+        return written.getbuffer()
 
 
 _VALUES = (

@@ -1,9 +1,10 @@
 """An export of tables and images as one zip: lines in blocks from one snapshot, then the images, then the log."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from quadrat.objects.exporting.images import ImageBook, WantedImage
 from quadrat.objects.exporting.table import Catalog, LineBlock, LineImage, TableWriter
 from quadrat.objects.exporting.types import Exporter, ExportOrder, Images, Layout, Put, Split, TablePlan, file_of
 from quadrat.objects.exporting.zip import ZipStream
-from quadrat.objects.frames.specs import Ids
+from quadrat.objects.frames.specs import TAXON, Ids
 from quadrat.objects.rules.export_names import NO_CATEGORY, distinct, safe_folder, taxon_folder
 from quadrat.objects.rules.filters import read_filters
 from quadrat.objects.store import exports as store
@@ -23,12 +24,12 @@ from quadrat.objects.store.exports import Block, ImageRow
 from quadrat.objects.store.filters import look_up
 from quadrat.objects.store.projects import free_columns
 
-_BLOCK_OBJECTS = 10_000
+_BLOCK_OBJECTS = 4_000
 _BATCH_IMAGES = 64
 _BATCH_BYTES = 8 * 1024 * 1024
 _MOST_NAMED = 20
-_OBJECT, _SAMPLE, _ACQUISITION, _TAXON = range(4)
-_OWNER = {Split.NONE: _SAMPLE, Split.SAMPLE: _SAMPLE, Split.ACQUISITION: _ACQUISITION, Split.TAXON: _TAXON}
+_Step = Callable[[], bytes]
+_OWNER = {Split.ACQUISITION: "acquisition_id", Split.TAXON: "taxon_id"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +37,13 @@ class _Objects:
     """Objects in the order of their lines.
 
     Args:
-        rows: Object, sample, acquisition, taxon.
-        groups: The owner by which each is put into a table; 0 for all where there is one table only.
-        names: Of the tables, by owner.
+        ids: Their numbers.
+        groups: The owner by which each is put into a table; None where there is one table only.
+        names: Of the tables, by owner; 0 where there is one only.
     """
 
-    rows: Ids
-    groups: Ids
+    ids: Ids
+    groups: Ids | None
     names: dict[int, str]
 
 
@@ -64,6 +65,7 @@ class TableExport:
         self._book = ImageBook(plan, order.project_id)
         self._group: int | None = None
         self._n_lines = 0
+        self._steps: list[_Step] = []
 
     async def write(self, put: Put) -> int:
         """Hand out the bytes of the zip; how many lines there are."""
@@ -87,36 +89,52 @@ class TableExport:
         order = self._order
         conditions = read_filters(order.filters)
         selection = await look_up(tx, order.project_id, conditions, order.user_id)
-        rows = await store.list_selected(tx, selection)
-        catalog = await self._catalog(tx, rows)
-        objects = await asyncio.to_thread(self._sorted, rows, catalog)
+        catalog = await self._catalog(tx)
+        owner = _OWNER.get(self._plan.split, "sample_id")
+        selected = await store.list_selected(tx, selection, owner)
+        objects = await asyncio.to_thread(self._sorted, *selected, catalog)
+        del selected
         self._book.taxa = {row.id: taxon_folder(row.display_name) for row in catalog.taxa}
         writer = TableWriter(self._plan, catalog)
-        if not len(rows) and self._plan.split is Split.NONE:
-            await put(self._begin_table(writer, 0, self._base))
-        n = len(rows)
+        if not len(objects.ids) and self._plan.split is Split.NONE:
+            self._begin_table(writer, 0, self._base)
+        await self._write_blocks(tx, writer, objects, put)
+        if self._group is not None:
+            self._steps.append(self._zip.end)
+        await self._pack(self._taken(), put)
+
+    async def _write_blocks(self, tx: AsyncConnection, writer: TableWriter, objects: _Objects, put: Put) -> None:
+        """Three things at a time: PostgreSQL packs a block, the one before becomes text, the one before that a zip."""
+        n = len(objects.ids)
+        share = 30 if self._plan.with_bytes else 98
         fetching = asyncio.create_task(self._fetch(tx, objects, 0, writer))
+        packing = asyncio.create_task(self._pack([], put))
         try:
             for start in range(0, n, _BLOCK_OBJECTS):
                 block, images = await fetching
-                # While this block becomes text, PostgreSQL packs the next one.
                 fetching = asyncio.create_task(self._fetch(tx, objects, start + _BLOCK_OBJECTS, writer))
-                for piece in await asyncio.to_thread(self._format, writer, objects, start, block, images):
-                    await put(piece)
+                await asyncio.to_thread(self._format, writer, objects, start, block, images)
+                await packing
+                packing = asyncio.create_task(self._pack(self._taken(), put))
                 done = min(n, start + _BLOCK_OBJECTS)
-                share = 30 if self._plan.with_bytes else 98
                 await self._exporter.progress(share * done / n, f"Wrote {done} of {n} objects")
+            await packing
         finally:
             fetching.cancel()
-            await asyncio.gather(fetching, return_exceptions=True)
-        if self._group is not None:
-            await put(self._zip.end())
+            packing.cancel()
+            await asyncio.gather(fetching, packing, return_exceptions=True)
 
-    async def _catalog(self, tx: AsyncConnection, rows: Ids) -> Catalog:
+    def _taken(self) -> list[_Step]:
+        steps, self._steps = self._steps, []
+        return steps
+
+    async def _pack(self, steps: Sequence[_Step], put: Put) -> None:
+        for step in steps:
+            await put(await asyncio.to_thread(step))
+
+    async def _catalog(self, tx: AsyncConnection) -> Catalog:
         project_id = self._order.project_id
-        taxa = np.unique(rows[:, _TAXON])
-        if self._plan.internal_ids:
-            taxa = np.union1d(taxa, await store.list_predicted_taxa(tx, project_id))
+        taxa = await store.list_used_taxa(tx, project_id, predicted=self._plan.internal_ids)
         return Catalog(
             await store.list_samples(tx, project_id),
             await store.list_acquisitions(tx, project_id),
@@ -125,32 +143,31 @@ class TableExport:
             await free_columns(tx, project_id),
         )
 
-    def _sorted(self, rows: Ids, catalog: Catalog) -> _Objects:
+    def _sorted(self, ids: Ids, owners: Ids, catalog: Catalog) -> _Objects:
         """By the name of what splits them, else of their sample; then by number."""
-        plan = self._plan
-        at = _OWNER[plan.split]
+        split = self._plan.split
         named = {
-            _SAMPLE: [(row.id, row.orig_id) for row in catalog.samples],
-            _ACQUISITION: [(row.id, row.orig_id) for row in catalog.acquisitions],
-            _TAXON: [(row.id, row.display_name) for row in catalog.taxa],
-        }[at]
+            Split.ACQUISITION: [(row.id, row.orig_id) for row in catalog.acquisitions],
+            Split.TAXON: [(row.id, row.display_name) for row in catalog.taxa],
+        }.get(split, [(row.id, row.orig_id) for row in catalog.samples])
         named.sort(key=lambda pair: (pair[1], pair[0]))
         rank = {id_: place for place, (id_, _) in enumerate(named)}
-        owners, inverse = np.unique(rows[:, at], return_inverse=True)
-        # What has no owner, or one that is gone, comes last.
-        ranks = np.array([rank.get(id_, len(rank)) for id_ in owners.tolist()], np.int64)
-        rows = rows[np.lexsort((rows[:, _OBJECT], ranks[inverse] if len(owners) else inverse))]
-        if plan.split is Split.NONE:
-            return _Objects(rows, np.zeros(len(rows), np.int64), {0: self._base})
-        clean = taxon_folder if plan.split is Split.TAXON else safe_folder
-        found = set(owners.tolist())
-        names = distinct([(id_, clean(name)) for id_, name in named if id_ in found] + [(-1, NO_CATEGORY)])
-        return _Objects(rows, rows[:, at], names)
+        found, inverse = np.unique(owners, return_inverse=True)
+        # What has no owner comes last.
+        ranks = np.array([rank.get(id_, len(rank)) for id_ in found.tolist()], np.int32)
+        # The numbers rise already, and equals keep their order.
+        order = np.argsort(ranks[inverse], kind="stable")
+        if split is Split.NONE:
+            return _Objects(ids[order], None, {0: self._base})
+        clean = taxon_folder if split is Split.TAXON else safe_folder
+        there = set(found.tolist())
+        names = distinct([(id_, clean(name)) for id_, name in named if id_ in there] + [(-1, NO_CATEGORY)])
+        return _Objects(ids[order], owners[order], names)
 
     async def _fetch(
         self, tx: AsyncConnection, objects: _Objects, start: int, writer: TableWriter
     ) -> tuple[Block, Mapping[int, Sequence[ImageRow]]]:
-        ids = np.sort(objects.rows[start : start + _BLOCK_OBJECTS, _OBJECT])
+        ids = np.sort(objects.ids[start : start + _BLOCK_OBJECTS])
         block = await store.read_block(tx, self._order.project_id, ids, writer.needs)
         images: dict[int, list[ImageRow]] = {}
         if self._plan.images is not Images.NONE:
@@ -165,36 +182,38 @@ class TableExport:
         start: int,
         block: Block,
         images: Mapping[int, Sequence[ImageRow]],
-    ) -> list[bytes]:
-        """The bytes of one block, which may go into several tables."""
-        rows = objects.rows[start : start + _BLOCK_OBJECTS]
-        groups = objects.groups[start : start + _BLOCK_OBJECTS]
+    ) -> None:
+        """The text of one block, which may go into several tables."""
+        ids = objects.ids[start : start + _BLOCK_OBJECTS]
+        groups = np.zeros(len(ids), np.int64) if objects.groups is None else objects.groups[start : start + len(ids)]
         source = LineBlock(block, writer.needs)
-        pieces: list[bytes] = []
-        bounds = [0, *(np.flatnonzero(np.diff(groups)) + 1).tolist(), len(rows)]
+        bounds = [0, *(np.flatnonzero(np.diff(groups)) + 1).tolist(), len(ids)]
         for first, last in pairwise(bounds):
             group = int(groups[first])
             if group != self._group:
-                pieces.append(self._begin_table(writer, group, objects.names[group]))
-            part = rows[first:last]
-            at = np.searchsorted(block.ids, part[:, _OBJECT])
+                self._begin_table(writer, group, objects.names[group])
+            at = np.searchsorted(block.ids, ids[first:last])
             named: list[LineImage] = []
             if self._plan.images is not Images.NONE:
-                of_each = [self._book.take(row, images.get(row[_OBJECT], ())) for row in part.tolist()]
+                taxa = block.values[TAXON][at].tolist()
+                of_each = [
+                    self._book.take(taxon, images.get(id_, ()))
+                    for id_, taxon in zip(ids[first:last].tolist(), taxa, strict=True)
+                ]
                 at = np.repeat(at, [len(found) for found in of_each])
                 named = [image for found in of_each for image in found]
-            pieces.append(self._zip.write(writer.lines(source, at, named)))
+            self._steps.append(partial(self._zip.write, writer.lines(source, at, named)))
             self._n_lines += len(at)
-        return pieces
 
-    def _begin_table(self, writer: TableWriter, group: int, name: str) -> bytes:
-        before = b"" if self._group is None else self._zip.end()
+    def _begin_table(self, writer: TableWriter, group: int, name: str) -> None:
+        if self._group is not None:
+            self._steps.append(self._zip.end)
         self._group = group
         path = f"ecotaxa_{name}.tsv"
         if self._plan.layout is Layout.FOLDERS:
             path = f"{name}/{path}"
         self._book.begin(name, path)
-        return before + self._zip.begin(path, deflate=True) + self._zip.write(writer.header())
+        self._steps += [partial(self._zip.begin, path, deflate=True), partial(self._zip.write, writer.header())]
 
     # Images.
 

@@ -84,6 +84,19 @@ class TablePlan:
     latin1: bool = False
 
 
+BACKUP = TablePlan(
+    columns="OPAS",
+    layout=Layout.FOLDERS,
+    split=Split.SAMPLE,
+    images=Images.ALL,
+    with_bytes=True,
+    category_id=True,
+    types_row=True,
+    formatted_dates=False,
+)
+"""What imports make the same objects of again."""
+
+
 class Measure(StrEnum):
     """What a summary adds up: objects by status, or by taxon alone; per volume of water; their volume in that."""
 
@@ -138,7 +151,7 @@ class ExportOrder:
 
     Args:
         project_id: From where.
-        user_id: Whose "mine" the filters mean.
+        user_id: Whose "mine" the filters mean; None for nobody's.
         filters: Texts by the names of the wire API.
         at: When it was asked for; in the names of the files, so that a second attempt makes the same.
         log_name: Of the member that holds the log; none is written without.
@@ -146,7 +159,7 @@ class ExportOrder:
     """
 
     project_id: ProjectId
-    user_id: UserId
+    user_id: UserId | None
     filters: Mapping[str, str | None]
     at: datetime
     log_name: str

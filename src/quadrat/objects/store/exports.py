@@ -20,7 +20,7 @@ from quadrat.objects.store.arrays import any_of, binary_row, integers, to_ids
 from quadrat.objects.store.columns import packed, unpacked
 from quadrat.objects.store.fields import author_name, joined
 from quadrat.objects.store.filters import where
-from quadrat.objects.tables import acquisition, fact, feature, image, net_sample, object_, process, taxon
+from quadrat.objects.tables import acquisition, fact, feature, image, net_sample, object_, process, project_taxon, taxon
 
 _PAGE = 200_000
 DAY = "day"
@@ -124,18 +124,19 @@ class TaxonRow(NamedTuple):
     hierarchy: str
 
 
-async def list_selected(tx: AsyncConnection, selection: Selection) -> Ids:
-    """Objects by number, in four columns: object, sample, acquisition, taxon (-1 for none)."""
-    values = (object_.c.sample_id, object_.c.acquisition_id, func.coalesce(object_.c.taxon_id, -1))
-    pages = [np.empty((0, 4), np.int64)]
+async def list_selected(tx: AsyncConnection, selection: Selection, owner: str) -> tuple[Ids, Ids]:
+    """Objects by number, and what each belongs to: a column of `object`; -1 for none."""
+    sent = [func.int8send(func.coalesce(object_.c[owner], -1))]
+    pages = [np.empty((0, 2), np.int64)]
     after = -1
     while True:
-        data = (await _page(tx, selection, [func.int8send(value) for value in values], after, set()))[0]
-        page = np.frombuffer(data, ">i8").reshape(-1, 4).astype(np.int64)
+        data = (await _page(tx, selection, sent, after, set()))[0]
+        page = np.frombuffer(data, ">i8").reshape(-1, 2).astype(np.int64)
         pages.append(page)
         if len(page) < _PAGE:
-            return np.concatenate(pages)
+            break
         after = int(page[-1, 0])
+    return np.concatenate([page[:, 0] for page in pages]), np.concatenate([page[:, 1] for page in pages])
 
 
 async def read_block(tx: AsyncConnection, project_id: ProjectId, object_ids: Ids, needs: BlockNeeds) -> Block:
@@ -207,6 +208,16 @@ async def list_acquisitions(tx: AsyncConnection, project_id: ProjectId) -> list[
     return [AcquisitionRow(*row) for row in await tx.execute(query)]
 
 
+async def list_used_taxa(tx: AsyncConnection, project_id: ProjectId, *, predicted: bool) -> Ids:
+    """Taxa that objects of a project are in, and those that machines have last said of them where that is asked."""
+    used = select(project_taxon.c.taxon_id).where(project_taxon.c.project_id == project_id)
+    found = set((await tx.execute(used)).scalars())
+    if predicted:
+        said = select(object_.c.predicted_taxon_id).where(object_.c.project_id == project_id).distinct()
+        found |= {id_ for id_ in (await tx.execute(said)).scalars() if id_ is not None}
+    return to_ids(sorted(found))
+
+
 async def list_taxa(tx: AsyncConnection, taxon_ids: Ids) -> list[TaxonRow]:
     """Some taxa by number."""
     step = func.unnest(taxon.c.path).table_valued("id", with_ordinality="place", name="step").render_derived()
@@ -219,14 +230,6 @@ async def list_taxa(tx: AsyncConnection, taxon_ids: Ids) -> list[TaxonRow]:
     query = select(taxon.c.id, taxon.c.display_name, func.coalesce(hierarchy, taxon.c.name))
     rows = await tx.execute(query.where(any_of(taxon.c.id, taxon_ids)).order_by(taxon.c.id))
     return [TaxonRow(*row) for row in rows]
-
-
-async def list_predicted_taxa(tx: AsyncConnection, project_id: ProjectId) -> Ids:
-    """Taxa that machines have last said of objects of a project."""
-    query = select(object_.c.predicted_taxon_id).where(
-        object_.c.project_id == project_id, object_.c.predicted_taxon_id.is_not(None)
-    )
-    return to_ids([int(row[0] or 0) for row in await tx.execute(query.distinct())])
 
 
 async def list_authors(tx: AsyncConnection, project_id: ProjectId) -> list[tuple[int, str, str]]:

@@ -1,6 +1,7 @@
 """Exports as the object-set API asks for them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from quadrat.api.ecotaxa.schemas.exports import (
     BackupExportBody,
@@ -16,7 +17,7 @@ from quadrat.api.ecotaxa.schemas.exports import (
 from quadrat.identity.types import ProjectId
 from quadrat.jobs.types import JobId
 from quadrat.objects.actions.exports import ExportRequest
-from quadrat.objects.exporting.types import Images, Layout, Measure, Split, SummaryPlan, TablePlan
+from quadrat.objects.exporting.types import BACKUP, Images, Layout, Measure, Split, SummaryPlan, TablePlan
 from quadrat.objects.types import Permission
 
 RIGHTS: Mapping[str, Permission] = {
@@ -29,16 +30,6 @@ _MEASURES = {"SUM": Measure.COUNT, "ABO": Measure.ABUNDANCE, "CNC": Measure.CONC
 # A process is one to one with an acquisition.
 _SUBTOTALS = {"S": Split.SAMPLE, "A": Split.ACQUISITION, "P": Split.ACQUISITION}
 _SPLITS = {"sample": Split.SAMPLE, "acquisition": Split.ACQUISITION, "taxon": Split.TAXON}
-_BACKUP = TablePlan(
-    columns=_PLACES,
-    layout=Layout.FOLDERS,
-    split=Split.SAMPLE,
-    images=Images.ALL,
-    with_bytes=True,
-    category_id=True,
-    types_row=True,
-    formatted_dates=False,
-)
 _ANNOTATIONS = TablePlan(category_id=True, only_annotations=True, types_row=True, formatted_dates=False)
 
 Body = ExportBody | GeneralExportBody | SummaryExportBody | BackupExportBody
@@ -59,7 +50,7 @@ def request(body: Body) -> ExportRequest:
                 asked.formulae or {},
             )
         case BackupExportReq():
-            plan = _BACKUP
+            plan = BACKUP
         case ExportReq():
             plan = _of_old_kind(asked)
     return ExportRequest(
@@ -124,17 +115,7 @@ def _tables(asked: ExportReq) -> TablePlan:
 def _old_backup(asked: ExportReq) -> TablePlan:
     if asked.only_annotations:
         return _ANNOTATIONS
-    return TablePlan(
-        columns=_PLACES,
-        layout=Layout.FOLDERS,
-        split=Split.SAMPLE,
-        images=Images.ALL,
-        with_bytes=asked.with_images,
-        category_id=True,
-        types_row=True,
-        formatted_dates=False,
-        latin1=asked.use_latin1,
-    )
+    return replace(BACKUP, with_bytes=asked.with_images, latin1=asked.use_latin1)
 
 
 def _mapping(given: Mapping[str, int | None] | None) -> dict[int, int]:
