@@ -10,10 +10,11 @@ from quadrat.errors import ErrorKind, QuadratError
 from quadrat.identity import rules as identity_rules
 from quadrat.identity.actions.access import ProjectRef, access_to, require
 from quadrat.identity.types import Access, Caller, ObjectType, Target
+from quadrat.serving.actions.blobs import find_blobs
 from quadrat.serving.pipeline_types import PipelineId, ReferenceType
 from quadrat.serving.rules import schedules as rules
 from quadrat.serving.rules.models import check_name
-from quadrat.serving.rules.values import check_input
+from quadrat.serving.rules.values import blobs_in, check_input
 from quadrat.serving.schedule_types import Schedule, Timetable
 from quadrat.serving.store import models as model_store
 from quadrat.serving.store import pipelines as pipeline_store
@@ -79,7 +80,7 @@ async def create_schedule(tx: AsyncConnection, caller: Caller, project: ProjectR
         what = f"{new.object_type.capitalize()} {new.object_name}" + (f" {new.version}" if new.version else "")
         raise QuadratError(ErrorKind.INVALID, f"{what} does not exist in this project.", field="object_name")
     name = check_name(new.name, field="name")
-    timetable = _check(new.timetable, found.input)
+    timetable = await _check(tx, access, new.timetable, found.input)
     reference = {"version_id": found.version_id, "pipeline_id": found.pipeline_id}
     if not await store.insert_schedule(tx, access.project.id, name, timetable, **reference):  # type: ignore[arg-type]
         raise QuadratError(
@@ -129,7 +130,7 @@ async def update_schedule(
     given = {key: value for key, value in values.items() if value is not None}
     timetable = replace(found.timetable, **given)  # type: ignore[arg-type]
     signature = await _input_of(tx, access, found) if change.data is not None else None
-    await store.update_schedule(tx, found.id, name, _check(timetable, signature))
+    await store.update_schedule(tx, found.id, name, await _check(tx, access, timetable, signature))
     return await _read(tx, access, name)
 
 
@@ -143,10 +144,12 @@ async def delete_schedule(tx: AsyncConnection, caller: Caller, project: ProjectR
     await store.delete_schedule(tx, found.id)
 
 
-def _check(timetable: Timetable, signature: Signature | None) -> Timetable:
+async def _check(tx: AsyncConnection, access: Access, timetable: Timetable, signature: Signature | None) -> Timetable:
     rules.check_timeout(timetable.timeout_s)
     if signature is not None:
         check_input(signature, timetable.data)
+        if signature.file_fields:
+            await find_blobs(tx, access.project.id, list(blobs_in(signature, timetable.data)))
     return replace(timetable, cron=rules.check_cron(timetable.cron))
 
 
