@@ -154,6 +154,17 @@ async def test_delete_user_takes_tokens_memberships_and_personal_organization_al
     assert await find_personal_organization(tx, caller.user_id) is None
 
 
+async def test_delete_user_takes_organizations_along_in_which_nobody_is_left(tx: AsyncConnection):
+    owner = await make_caller(tx)
+    alone, shared = [await make_organization(tx, owner) for _ in range(2)]
+    other = await make_member(tx, owner, shared, MemberLevel.EDITOR)
+    await users.delete_user(tx, owner)
+    names = [found.name for found in await organizations.list_organizations(tx, other)]
+    assert shared.name in names
+    admin = await make_caller(tx, admin=True)
+    assert (await refused(organizations.get_organization(tx, admin, alone.name))).kind is ErrorKind.NOT_FOUND
+
+
 async def test_delete_user_as_last_administrator_of_projects_is_refused(tx: AsyncConnection):
     owner = await make_caller(tx)
     organization = await make_organization(tx, owner)

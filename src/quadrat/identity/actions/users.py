@@ -142,7 +142,7 @@ async def update_user(tx: AsyncConnection, caller: Caller, changes: UserChanges)
 
 
 async def delete_user(tx: AsyncConnection, caller: Caller) -> None:
-    """Remove the caller with its tokens, memberships and roles.
+    """Remove the caller with its tokens, memberships and roles, and organizations in which nobody is left.
 
     Raises:
         QuadratError: forbidden for a service user; wrong_state for the last administrator of an organization that

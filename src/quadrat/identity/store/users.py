@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.base.ids import new_uuid
 from quadrat.db.locks import NAMESPACE, AdvisoryLock
-from quadrat.identity.tables import role_assignment, user
+from quadrat.identity.tables import member, organization, project, role_assignment, user
 from quadrat.identity.types import NewUser, ProjectId, User, UserId, UserStatus
 
 UserRow = tuple[int, UUID, str, str | None, str | None, str, bool, int | None, datetime]
@@ -154,8 +154,20 @@ async def update_user(tx: AsyncConnection, user_id: UserId, values: Mapping[str,
 
 
 async def delete_user(tx: AsyncConnection, user_id: UserId) -> None:
-    """Remove the user; tokens, memberships, assignments and the personal organization go with it."""
+    """Remove the user; tokens, memberships, assignments and the personal organization go with it.
+
+    So do organizations without projects in which nobody is left.
+    """
+    mine = select(member.c.organization_id).where(member.c.user_id == user_id)
+    organizations = list((await tx.execute(mine)).scalars())
     await tx.execute(delete(user).where(user.c.id == user_id))
+    await tx.execute(
+        delete(organization).where(
+            organization.c.id.in_(organizations),
+            ~exists().where(member.c.organization_id == organization.c.id),
+            ~exists().where(project.c.organization_id == organization.c.id),
+        )
+    )
 
 
 async def list_known(tx: AsyncConnection, ids: Collection[int]) -> set[int]:

@@ -121,8 +121,10 @@ def _is_live(project_id: ProjectId) -> ColumnElement[bool]:
 
 
 def _is_over(abandoned_after: timedelta) -> ColumnElement[bool]:
+    # Only one that is still being stored has no life yet; whoever has one and no project has lost it.
+    lost = and_(blob.c.project_id.is_(None), blob.c.ttl_s > 0)
     abandoned = and_(blob.c.project_id.is_(None), blob.c.created_at < func.now() - abandoned_after)
-    return or_(blob.c.expires_at <= func.now(), abandoned)
+    return or_(blob.c.expires_at <= func.now(), lost, abandoned)
 
 
 def _is_abandoned(abandoned_after: timedelta) -> ColumnElement[bool]:
