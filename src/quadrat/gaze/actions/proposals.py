@@ -125,9 +125,7 @@ def _to_new(area: _Area, number: int, size: Size, proposed_by: str) -> NewAoi:
     try:
         png = _png_of(area, size)
     except QuadratError as error:
-        raise QuadratError(
-            ErrorKind.WRONG_STATE, f"Area {number} of the model's answer: {error.message}", field="model"
-        ) from None
+        raise _refused(number, error) from None
     return NewAoi(
         name=area.name,
         mask=MaskSource(png=png),
@@ -135,6 +133,10 @@ def _to_new(area: _Area, number: int, size: Size, proposed_by: str) -> NewAoi:
         color=area.color,
         proposed_by=proposed_by,
     )
+
+
+def _refused(number: int, error: QuadratError) -> QuadratError:
+    return QuadratError(ErrorKind.WRONG_STATE, f"Area {number} of the model's answer: {error.message}", field="model")
 
 
 def _png_of(area: _Area, size: Size) -> bytes:
@@ -163,7 +165,13 @@ async def store_proposals(
     """Keep the areas, marked as proposed, all or none.
 
     Raises:
-        QuadratError: not_found, forbidden, invalid.
+        QuadratError: not_found, forbidden; wrong_state for an area that cannot be.
     """
     opened = await open_enrichment(tx, caller, path, "aois.create", creates=True)
-    return [await add_aoi(tx, caller, opened, new, pictures) for new in proposed]
+    made = []
+    for number, new in enumerate(proposed):
+        try:
+            made.append(await add_aoi(tx, caller, opened, new, pictures))
+        except QuadratError as error:
+            raise _refused(number, error) from None
+    return made
