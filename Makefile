@@ -8,7 +8,7 @@ LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-
 KEEP ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo clients web browser test test-all check bench bench-peers bench-serving docs lock clean
+.PHONY: help demo clients web browser test test-all check bench bench-peers bench-serving bench-gaze docs lock clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -68,6 +68,10 @@ bench-peers: $(PEERS:%=.venvs/bench/%/.done)  ## One environment for each server
 bench-serving: $(VENV)/.dev bench-peers  ## Measure serving beside its peers (needs wrk)
 	$(BIN)/python bench/serving/run.py
 
+bench-gaze: $(VENV)/.dev .venvs/bench/gaze/.done  ## Measure statistics of gaze beside pandas and pymovements, and imports
+	$(BIN)/python bench/gaze/statistics.py
+	$(BIN)/python bench/gaze/imports.py
+
 demo: $(VENV)/.base $(WEB) .venvs/demo/.done  ## Run the main job on real input (KEEP=1 leaves the server running)
 	$(BIN)/python demo/run.py $(if $(KEEP),--keep)
 
@@ -93,7 +97,7 @@ test-all: check clients browser  ## All tests, the slow ones and an external Pos
 	$(UV) pip install --quiet --python .venvs/plain/bin/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
-bench: .venvs/plain/.done  ## Measure what the documentation states
+bench: .venvs/plain/.done bench-gaze  ## Measure what the documentation states
 	.venvs/plain/bin/python bench/startup.py
 	.venvs/plain/bin/python bench/pipelines/chain.py
 	.venvs/plain/bin/python bench/platform/logs.py
@@ -111,7 +115,7 @@ lock:  ## Renew the locked requirements (needs uv)
 		-o requirements/clients/ubiops-cli.txt
 	$(LOCK) --no-deps requirements/clients/lightly.in -o requirements/clients/lightly.txt
 	$(LOCK) requirements/clients/pyecotaxa.in -o requirements/clients/pyecotaxa.txt
-	for peer in $(PEERS); do $(LOCK) requirements/bench/$$peer.in -o requirements/bench/$$peer.txt || exit 1; done
+	for peer in $(PEERS) gaze; do $(LOCK) requirements/bench/$$peer.in -o requirements/bench/$$peer.txt || exit 1; done
 	$(LOCK) -c requirements/clients/lightly.txt requirements/demo.in -o requirements/demo.txt
 
 clean:  ## Remove environments and caches

@@ -2,17 +2,22 @@
 
     python bench/gaze/statistics.py [--recordings 30] [--areas 50]
 
-Beside it, in the same run and on the same arrays, the usual way: a loop over areas and recordings in which each area
-looks at every sample by itself, as scripts with pandas or NumPy do. Exits with 1 when an aim is missed.
+Beside it, in the same run and on the same arrays, the usual way: with pandas, each area looks at every sample and
+fixation of a recording by itself (bench/gaze/peer.py; some of the recordings, the rest in proportion). And pymovements,
+which maps fixations only, to boxes, one by one (some of the fixations). Exits with 1 when an aim is missed.
 """
 
 import argparse
 import asyncio
+import contextlib
+import json
 import resource
+import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,8 +27,12 @@ import lab as labs
 from quadrat.gaze.analysis import Analyst
 from quadrat.gaze.types import Statistics
 
-AIMS = {"cold_s": 2.5, "warm_s": 0.1, "one_mask_s": 2.5, "ratio": 20.0, "peak_mib": 1536.0}
-LOOPED_RECORDINGS = 2
+AIMS = {"cold_s": 2.5, "warm_s": 0.1, "one_mask_s": 2.5, "lag_s": 0.05, "ratio": 20.0, "peak_mib": 1536.0}
+COMPARED_RECORDINGS = 3
+MAPPED_FIXATIONS = 500
+TICK_S = 0.005
+PEER = Path(__file__).parent / "peer.py"
+PEER_PYTHON = Path(__file__).parents[2] / ".venvs" / "bench" / "gaze" / "bin" / "python"
 
 
 def main() -> None:
@@ -40,16 +49,22 @@ async def run(folder: Path, n_recordings: int, n_areas: int) -> int:
         before_mib = peak_mib()
         analyst = Analyst(lab.db, lab.blobs)
         found: dict[str, float] = {}
-        answer, found["cold_s"] = await timed(lab, analyst)
-        _, found["warm_s"] = await timed(lab, analyst)
+        answer, found["cold_s"], found["lag_s"] = await timed(lab, analyst)
+        _, found["warm_s"], _ = await timed(lab, analyst)
         found["peak_mib"] = peak_mib()
         await lab.change_first_mask()
-        _, found["one_mask_s"] = await timed(lab, analyst)
-    looped_s = loop(answer, min(n_recordings, LOOPED_RECORDINGS), n_areas)
-    whole_s = looped_s * n_recordings / min(n_recordings, LOOPED_RECORDINGS)
+        _, found["one_mask_s"], _ = await timed(lab, analyst)
+    compared = min(n_recordings, COMPARED_RECORDINGS)
+    order = write_order(folder, compared, n_areas)
+    pandas = ask_peer("pandas", order)
+    compare(answer, pandas["counted"], n_areas)
+    whole_s = pandas["seconds"] * n_recordings / compared
     found["ratio"] = whole_s / found["cold_s"]
+    mapped = ask_peer("pymovements", order)
+    all_mapped_s = mapped["seconds"] * n_recordings * labs.HOUR_FIXATIONS / mapped["counted"]
     print(f"{n_recordings} recordings of {labs.HOUR_SAMPLES} samples, {n_areas} areas of {labs.WIDTH}x{labs.HEIGHT}")
-    print(f"the loop over areas: {looped_s:.2f} s for {LOOPED_RECORDINGS} recordings, so {whole_s:.1f} s for all")
+    print(f"pandas: {pandas['seconds']:.2f} s for {compared} recordings, so {whole_s:.1f} s for all; equal numbers")
+    print(f"pymovements: {mapped['seconds']:.2f} s for {mapped['counted']} fixations, so {all_mapped_s:.0f} s for all")
     print(f"peak memory before the statistics: {before_mib:.0f} MiB")
     missed = 0
     for name, value in found.items():
@@ -59,46 +74,77 @@ async def run(folder: Path, n_recordings: int, n_areas: int) -> int:
     return int(missed > 0)
 
 
-async def timed(lab: labs.Lab, analyst: Analyst) -> tuple[Statistics, float]:
+async def timed(lab: labs.Lab, analyst: Analyst) -> tuple[Statistics, float, float]:
+    """The answer, how long it took, and how long others had to wait for the loop at most."""
+    ticker = Ticker()
     began = time.perf_counter()
     answer = await analyst.fresh(lab.plan, analyst.statistics)
-    return answer, time.perf_counter() - began
+    took = time.perf_counter() - began
+    await ticker.stop()
+    return answer, took, ticker.longest_s
 
 
 def peak_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def loop(answer: Statistics, n_recordings: int, n_areas: int) -> float:
-    """The usual way, on arrays that are in memory already; its numbers have to be ours."""
-    masks = labs.make_masks(n_areas)
-    took = 0.0
+class Ticker:
+    """Looks every few milliseconds whether the loop is free for others; keeps the longest wait."""
+
+    def __init__(self) -> None:
+        self.longest_s = 0.0
+        self._task = asyncio.create_task(self._tick())
+
+    async def _tick(self) -> None:
+        while True:
+            began = time.perf_counter()
+            await asyncio.sleep(TICK_S)
+            self.longest_s = max(self.longest_s, time.perf_counter() - began - TICK_S)
+
+    async def stop(self) -> None:
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+
+
+def write_order(folder: Path, n_recordings: int, n_areas: int) -> Path:
+    """The same columns, fixations and masks as files for the peers."""
+    np.save(folder / "masks.npy", np.stack(labs.make_masks(n_areas)))
+    recordings = []
     for number in range(n_recordings):
         columns = labs.make_columns(number, labs.HOUR_SAMPLES)
+        target = folder / f"recording-{number}"
+        target.mkdir()
+        for name in ("t", "x", "y", "detected"):
+            columns[name].tofile(target / name)
         fixations = labs.make_fixations(columns, labs.HOUR_FIXATIONS)
-        began = time.perf_counter()
-        for area, inside in enumerate(masks):
-            counted = look(columns, fixations, inside)
-            metrics = answer.recordings[number].metrics[area]
-            assert counted == (metrics.samples, metrics.fixations, metrics.fixation_ms, metrics.visits)
-        took += time.perf_counter() - began
-    return took
+        names = ("start_ns", "end_ns", "x", "y", "detected")
+        np.savez(target / "fixations.npz", **{name: fixations[name] for name in names})
+        recordings.append({"folder": str(target), "fixations": str(target / "fixations.npz")})
+    order = {"masks": str(folder / "masks.npy"), "recordings": recordings, "start_ns": labs.START_NS}
+    path = folder / "order.json"
+    path.write_text(json.dumps({**order, "fixations": MAPPED_FIXATIONS}))
+    return path
 
 
-def look(columns: dict[str, np.ndarray], fixations: np.ndarray, inside: np.ndarray) -> tuple[int, int, int, int]:
-    """One area in one recording."""
+def ask_peer(style: str, order: Path) -> Any:
+    done = subprocess.run([PEER_PYTHON, PEER, style, order], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
 
-    def hits(x: np.ndarray, y: np.ndarray, there: np.ndarray) -> np.ndarray:
-        on = there & (x >= 0) & (x < labs.WIDTH) & (y >= 0) & (y < labs.HEIGHT)
-        found = np.zeros(len(x), bool)
-        found[on] = inside[y[on].astype(int), x[on].astype(int)]
-        return found
 
-    samples = hits(columns["x"], columns["y"], columns["detected"].astype(bool))
-    hit = hits(fixations["x"], fixations["y"], fixations["detected"] == 1)
-    durations = np.round((fixations["end_ns"] - fixations["start_ns"])[hit] / 1e6)
-    visits = int(hit[:1].sum() + (hit[1:] & ~hit[:-1]).sum())
-    return int(samples.sum()), int(hit.sum()), int(durations.sum()), visits
+def compare(answer: Statistics, counted: list[dict[str, Any]], n_areas: int) -> None:
+    """Refuse a race against other numbers."""
+    for place, theirs in enumerate(counted):
+        ours = answer.recordings[place // n_areas].metrics[place % n_areas]
+        assert theirs == {
+            "samples": ours.samples,
+            "first_gaze_ms": ours.first_gaze_at_ms,
+            "fixations": ours.fixations,
+            "fixation_ms": ours.fixation_ms,
+            "first_fixation_ms": ours.first_fixation_at_ms,
+            "visits": ours.visits,
+            "visit_ns": ours.visit_ns,
+        }, (place, theirs, ours)
 
 
 if __name__ == "__main__":
