@@ -18,6 +18,7 @@ Hits = NDArray[np.bool_]
 """Which fixation is on which area: [fixation, area]."""
 
 _NS_PER_MS = 1_000_000
+_GAPS = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,4 +241,14 @@ def pool(wearers: Sequence[UUID], metrics: Sequence[RecordingMetrics]) -> Pooled
 
 def median_period_ns(times_ns: Ints) -> int:
     """Median time between samples, 0 for fewer than two."""
-    return int(np.median(np.diff(times_ns))) if len(times_ns) > 1 else 0
+    n_gaps = len(times_ns) - 1
+    if n_gaps < 1:
+        return 0
+    # In half the bytes and in place: a day of gaze has 17 million samples.
+    longest = np.iinfo(np.int32).max
+    gaps = np.empty(n_gaps, np.int32)
+    for start in range(0, n_gaps, _GAPS):
+        part = np.diff(times_ns[start : start + _GAPS + 1])
+        gaps[start : start + len(part)] = np.minimum(part, longest)
+    median = int(np.median(gaps, overwrite_input=True))
+    return median if median < longest else int(np.median(np.diff(times_ns)))
