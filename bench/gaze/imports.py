@@ -61,6 +61,7 @@ def block(kind: str, number: int) -> bytes:
             "x": (random.random(BLOCK_ROWS) * scale[0]).round(decimals),
             "y": (random.random(BLOCK_ROWS) * scale[1]).round(decimals),
             "fixation": rows // 72,
+            "fixates": rows % 72 < 50,
         }
     )
     frame = frame.select(
@@ -70,7 +71,7 @@ def block(kind: str, number: int) -> bytes:
         "detected",
         "x",
         "y",
-        pl.when(rows % 72 < 50).then("fixation").otherwise(None),
+        pl.when("fixates").then("fixation"),
         pl.lit(None, pl.Int32).alias("b"),
     )
     return frame.write_csv(include_header=False).encode()
