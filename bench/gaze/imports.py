@@ -3,8 +3,8 @@
     python bench/gaze/imports.py [--gib 3]
 
 First the reader alone, in one thread, on the first million rows of each format. Then `quadrat serve` on an embedded
-database is sent the whole file over HTTP. Memory is the proportional share (PSS) of the server, its worker and what they
-start, without PostgreSQL, summed, looked at ten times a second. Exits with 1 when an aim is missed.
+database is sent the whole file over HTTP. Memory is the proportional share (PSS) of the server, its worker and what
+they start, without PostgreSQL, summed, looked at ten times a second. Exits with 1 when an aim is missed.
 """
 
 import argparse
