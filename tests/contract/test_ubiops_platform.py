@@ -14,10 +14,20 @@ def platform(run_script: Callable[..., Any]) -> Any:
 
 
 def test_each_operation_was_done_and_refused(platform: Any):
-    only_done = {"subscriptions_list", "permissions_list"}
+    only_done = {"subscriptions_list", "permissions_list", "service_status"}
     assert set(platform["done"]) - only_done == set(platform["refused"])
-    assert len(platform["done"]) == 53
-    assert {name: status for name, status in platform["refused"].items() if status not in {400, 403, 404}} == {}
+    assert len(platform["done"]) == 63
+    without_token = {"organizations_list", "projects_list", "user_get"}
+    assert {name for name, status in platform["refused"].items() if status == 401} == without_token
+    assert set(platform["refused"].values()) <= {400, 401, 403, 404}
+
+
+def test_password_signs_in_changes_and_is_gone_with_its_user(platform: Any):
+    status, body = platform["wrong_password"]
+    assert (status, set(body)) == (401, {"error"})
+    assert platform["done"]["user_update"]["name"] == "Ada"
+    assert platform["old_session"] == 401
+    assert platform["deleted"] == [401, 401]
 
 
 def test_secret_value_is_hidden_and_own_variables_name_no_parent(platform: Any):

@@ -1,8 +1,10 @@
 """Every operation about people, rights, variables, logs, metrics and usage: once as it should be, once refused."""
 
+import json
 import os
 
 import ubiops
+import urllib3
 from session import connect, own_organization, refusal, report, unique
 
 api = connect()
@@ -13,27 +15,54 @@ done: dict[str, object] = {}
 refused: dict[str, int] = {}
 
 
-def good(name, **arguments):
-    found = getattr(api, name)(**arguments)
+def good(name, by=api, **arguments):
+    found = getattr(by, name)(**arguments)
     done[name] = [item.to_dict() for item in found] if isinstance(found, list) else found and found.to_dict()
     return found
 
 
-def bad(name, **arguments):
-    refused[name] = refusal(getattr(api, name), **arguments)["status"]
+def bad(name, by=api, **arguments):
+    refused[name] = refusal(getattr(by, name), **arguments)["status"]
 
 
-def token_client(token):
+def token_client(token, scheme="Token"):
     configuration = ubiops.Configuration()
     configuration.host = os.environ["QUADRAT_CONTRACT_URL"] + "/v2.1"
-    configuration.api_key["Authorization"] = "Token " + token
+    configuration.api_key["Authorization"] = f"{scheme} {token}"
     return ubiops.CoreApi(ubiops.ApiClient(configuration))
 
 
+def sign_in(email, password):
+    """What the program does with a password; the client has no operation for it."""
+    address = os.environ["QUADRAT_CONTRACT_URL"] + "/v2.1/authorize"
+    body = json.dumps({"email": email, "password": password})
+    answer = urllib3.PoolManager().request("POST", address, body=body, headers={"Content-Type": "application/json"})
+    return answer.status, json.loads(answer.data)
+
+
+nobody = token_client("0" * 40)
+good("service_status", by=nobody)
+good(
+    "organizations_create",
+    data=ubiops.OrganizationCreate(name=unique("o"), subscription="free", subscription_agreed=True),
+)
+bad("organizations_create", data=ubiops.OrganizationCreate(name=org, subscription="free", subscription_agreed=True))
+good("organizations_list")
+bad("organizations_list", by=nobody)
+good("organizations_get", organization_name=org)
+bad("organizations_get", organization_name=unique("no"))
 good("projects_create", data=ubiops.ProjectCreate(name=project, organization_name=org))
 bad("projects_create", data=ubiops.ProjectCreate(name=project, organization_name=org))
 
 email = f"{unique('p')}@client.example"
+good("projects_list")
+bad("projects_list", by=nobody)
+good("projects_get", project_name=project)
+bad("projects_get", project_name=unique("no"))
+good("projects_update", project_name=project, data=ubiops.ProjectUpdate(name=project + "-2"))
+bad("projects_update", project_name=project, data=ubiops.ProjectUpdate(name=project))
+project = project + "-2"
+
 person = {"email": email, "password": "Client-pass-1", "terms_conditions": True, "name": "A", "surname": "B"}
 good("user_create", data=ubiops.UserPendingCreate(**person))
 bad("user_create", data=ubiops.UserPendingCreate(**person))
@@ -91,7 +120,9 @@ bad("service_users_list", project_name=unique("no"))
 for name, more in (("get", {}), ("update", {"data": ubiops.ServiceUserCreate(name="r2")}), ("token", {"data": {}})):
     good(f"service_users_{name}", service_user_id=robot.id, **at, **more)
     bad(f"service_users_{name}", service_user_id=missing, **at, **more)
-robot_email = token_client(done["service_users_token"]["token"]).user_get().email
+robot_api = token_client(done["service_users_token"]["token"])
+robot_email = robot_api.user_get().email
+bad("user_delete", by=robot_api)
 good("service_users_delete", service_user_id=robot.id, **at)
 bad("service_users_delete", service_user_id=robot.id, **at)
 
@@ -134,4 +165,25 @@ bad("organization_users_delete", organization_name=org, user_id=user)
 good("projects_delete", **at)
 bad("projects_delete", **at)
 
-report({"done": done, "refused": refused, "robot": robot_email, "inherited": inherited})
+wrong_password = sign_in(email, "Wrong-pass-1")
+own = token_client(sign_in(email, person["password"])[1]["access"], "Bearer")
+good("user_get", by=own)
+bad("user_get", by=nobody)
+bad("user_update", by=own, data={"password": "Another-pass-1", "previous_password": "Wrong-pass-1"})
+good("user_update", by=own, data={"name": "Ada", "password": "Another-pass-1", "previous_password": person["password"]})
+old_session = refusal(own.user_get)["status"]
+own = token_client(sign_in(email, "Another-pass-1")[1]["access"], "Bearer")
+good("user_delete", by=own)
+deleted = [refusal(own.user_get)["status"], sign_in(email, "Another-pass-1")[0]]
+
+report(
+    {
+        "done": done,
+        "refused": refused,
+        "robot": robot_email,
+        "inherited": inherited,
+        "wrong_password": wrong_password,
+        "old_session": old_session,
+        "deleted": deleted,
+    }
+)
