@@ -97,10 +97,14 @@ test-all: check clients browser  ## All tests, the slow ones and an external Pos
 	$(UV) pip install --quiet --python .venvs/plain/bin/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
-bench: .venvs/plain/.done bench-gaze  ## Measure what the documentation states
+bench: .venvs/plain/.done $(VENV)/.dev bench-gaze  ## Measure what the documentation states
 	.venvs/plain/bin/python bench/startup.py
 	.venvs/plain/bin/python bench/pipelines/chain.py
 	.venvs/plain/bin/python bench/platform/logs.py
+	.venvs/plain/bin/python bench/objects/run.py
+	$(BIN)/python bench/objects/import.py
+	.venvs/plain/bin/python bench/objects/taxa.py
+	.venvs/plain/bin/python bench/samples/million.py
 
 docs: $(VENV)/.dev  ## Renew the generated pages
 	$(BIN)/python docs/generate.py
