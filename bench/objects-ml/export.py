@@ -36,12 +36,18 @@ class Memory:
     """The most memory of the worker of a server while the block runs; a look every 50 ms."""
 
     def __init__(self, server: Server) -> None:
-        family = psutil.Process(server.process.pid).children(recursive=True)
-        self.worker = next(child for child in family if "worker" in child.cmdline())
+        self.worker = self._find(server)
         self.before = self.worker.memory_info().rss
         self.most = 0
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._look)
+
+    def _find(self, server: Server) -> psutil.Process:
+        while True:
+            for child in psutil.Process(server.process.pid).children(recursive=True):
+                if "worker" in child.cmdline():
+                    return child
+            time.sleep(0.1)
 
     def _look(self) -> None:
         while not self._ended.wait(0.05):
@@ -71,8 +77,6 @@ def run_job(client: Client, operation: str, **request: Any) -> tuple[float, Any]
 
 def measure(server: Server, project_id: int, report: Report) -> None:
     client = Client(server.port)
-    # So that the worker has started, and nothing is loaded for the first time.
-    run_job(client, "summary", project_id=project_id, summarise_by="none")
     with Memory(server) as memory:
         seconds, job = run_job(client, "general", project_id=project_id)
     content = client.raw("GET", f"/jobs/{job['id']}/file")
@@ -109,6 +113,8 @@ def main() -> int:
     try:
         with psycopg.connect(psycopg_dsn(EmbeddedPostgres(folder / "data").url)) as conn:
             project_id = prepare(server, conn, Scale(options.objects))
+        server.stop()
+        server = Server(folder / "data")
         measure(server, project_id, report)
     finally:
         server.stop()
