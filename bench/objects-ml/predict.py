@@ -18,6 +18,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +31,15 @@ from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassif
 
 from quadrat.db.embedded import EmbeddedPostgres
 from quadrat.db.engine import Database, psycopg_dsn
-from quadrat.identity.types import ProjectId, UserId
+from quadrat.identity.actions.access import caller_in_name_of
+from quadrat.identity.actions.users import create_user
+from quadrat.identity.types import NewUser, ProjectId, UserId
 from quadrat.jobs import actions as jobs
 from quadrat.jobs import store as job_store
 from quadrat.jobs.registry import JobContext
 from quadrat.migrations.upgrade import upgrade
 from quadrat.objects.actions.prediction import PREDICT
+from quadrat.objects.actions.sets import create_set
 from quadrat.objects.learning.classifiers import make_classifier
 from quadrat.objects.learning.cleaning import learn_cleaning
 from quadrat.objects.learning.sampling import folds
@@ -108,8 +112,20 @@ def bare() -> None:
     print(json.dumps({"seconds": time.perf_counter() - began, "rss": peak}))
 
 
-def fill(conn: psycopg.Connection[Any]) -> tuple[ProjectId, UserId, list[int]]:
-    """A project with the objects to learn from, validated, and those to predict."""
+async def settle(url: str) -> tuple[ProjectId, UserId]:
+    """A project and its owner."""
+    db = Database(url, pool_size=2)
+    async with db.begin() as tx:
+        user = await create_user(tx, NewUser("bench@example.org"))
+        caller = await caller_in_name_of(tx, user.id)
+        assert caller is not None
+        project = await create_set(tx, caller, "Bench", instrument=None, is_visible=False)
+    await db.close()
+    return project, user.id
+
+
+def fill(conn: psycopg.Connection[Any], project: ProjectId, user: UserId) -> list[int]:
+    """The objects to learn from, validated, and those to predict; the taxa."""
     values, labels = enlarged(LEARNED + TARGETS)
 
     def one(query: str, *given: object) -> Any:
@@ -117,25 +133,13 @@ def fill(conn: psycopg.Connection[Any]) -> tuple[ProjectId, UserId, list[int]]:
         assert row is not None
         return row[0]
 
-    user = one(
-        'INSERT INTO identity."user" (uuid, email, status, is_platform_admin) '
-        "VALUES (gen_random_uuid(), 'bench@example.org', 'active', true) RETURNING id"
-    )
-    organization = one(
-        "INSERT INTO identity.organization (uuid, name) VALUES (gen_random_uuid(), 'bench') RETURNING id"
-    )
-    project = one(
-        "INSERT INTO identity.project (uuid, organization_id, name, title) "
-        "VALUES (gen_random_uuid(), %s, 'bench', 'Bench') RETURNING id",
-        organization,
-    )
     taxa = [
         one("INSERT INTO objects.taxon (path, name, display_name) VALUES ('{}', %s, %s) RETURNING id", name, name)
         for name in (f"bench {number}" for number in range(labels.max() + 1))
     ]
     conn.execute(
-        "INSERT INTO objects.project (project_id, object_numbers) VALUES (%s, %s)",
-        [project, [f"f{i}" for i in range(FEATURES)]],
+        "UPDATE objects.project SET object_numbers = %s WHERE project_id = %s",
+        [[f"f{i}" for i in range(FEATURES)], project],
     )
     conn.execute("INSERT INTO objects.clock (project_id, last, horizon) VALUES (%s, 1, 1)", [project])
     with conn.cursor().copy(
@@ -154,7 +158,7 @@ def fill(conn: psycopg.Connection[Any]) -> tuple[ProjectId, UserId, list[int]]:
     )
     conn.execute("ANALYZE objects.object")
     conn.execute("ANALYZE objects.feature")
-    return ProjectId(project), UserId(user), taxa
+    return taxa
 
 
 class Peak:
@@ -168,8 +172,9 @@ class Peak:
     def _watch(self) -> None:
         me = psutil.Process()
         while not self._over.wait(0.2):
-            learners = [each for each in me.children() if "quadrat.objects.learning.child" in each.cmdline()]
-            self.rss = max(self.rss, sum(each.memory_info().rss for each in [me, *learners]))
+            with suppress(psutil.Error):  # one that has just ended
+                learners = [each for each in me.children() if "quadrat.objects.learning.child" in each.cmdline()]
+                self.rss = max(self.rss, sum(each.memory_info().rss for each in [me, *learners]))
 
     def stop(self) -> int:
         self._over.set()
@@ -201,10 +206,11 @@ def job() -> None:
         try:
             upgrade(server.url)
             with psycopg.connect(psycopg_dsn(server.url), autocommit=True) as conn:
-                place = fill(conn)
+                project, user = asyncio.run(settle(server.url))
+                taxa = fill(conn, project, user)
             done = subprocess.run([sys.executable, __file__, "bare"], capture_output=True, text=True, check=True)
             alone = json.loads(done.stdout)
-            spent, rss, _ = asyncio.run(whole_job(server.url, *place))
+            spent, rss, _ = asyncio.run(whole_job(server.url, project, user, taxa))
         finally:
             server.stop()
     print(f"{LEARNED} learned x {FEATURES} features, {TARGETS} predicted; {CORES} cores")
