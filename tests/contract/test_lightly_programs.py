@@ -129,7 +129,8 @@ def test_folder_is_uploaded_carries_metadata_and_is_read_by_a_later_client(progr
         f"output_dir={out}", cwd=tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
-    assert sorted((tmp_path / "initial-tag.txt").read_text().split("\n")) == sorted(names)
+    (listed,) = tmp_path.rglob("initial-tag.txt")
+    assert sorted(listed.read_text().splitlines()) == sorted(names)
     assert sorted(str(path.relative_to(out)) for path in out.rglob("*.*")) == sorted(names)
 
     if LATE_PYTHON is not None:
@@ -187,6 +188,7 @@ def test_two_uploads_of_one_dataset_at_once_make_each_sample_once(programs: Prog
     dataset = httpx2.post(f"{programs.url}/v1/datasets", json=body, headers=headers, timeout=60).json()["id"]
     command = [
         Path(PYTHON).with_name("lightly-upload"),
+        f"token={programs.token}",
         f"input_dir={folder.parent}",
         "upload=full",
         "loader.num_workers=1",
