@@ -152,5 +152,5 @@ def test_object_page_shows_everything_and_classifies(page: Page, tmp_path) -> No
     expect(page.get_by_text("It has had no other state.")).to_be_visible()
     assert_accessible(page)
     page.get_by_role("button", name="✓ Validate").click()
-    expect(page.get_by_text("✓ validated")).to_be_visible()
+    expect(page.get_by_text(re.compile("^✓ validated "))).to_be_visible()
     expect(page.get_by_role("listitem").filter(has_text="○ predicted")).to_be_visible()

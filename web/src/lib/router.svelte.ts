@@ -7,9 +7,16 @@ function read(): { segments: string[]; query: URLSearchParams } {
 
 class Route {
   #now = $state.raw(read());
+  #seen = location.hash;
 
   constructor() {
-    addEventListener('hashchange', () => (this.#now = read()));
+    addEventListener('hashchange', () => {
+      if (location.hash !== this.#seen) this.#look();
+    });
+  }
+  #look(): void {
+    this.#seen = location.hash;
+    this.#now = read();
   }
   get segments(): readonly string[] {
     return this.#now.segments;
@@ -35,10 +42,9 @@ class Route {
     const target = `#${this.path}${text ? `?${text}` : ''}`;
     if (target === location.hash) return;
     if (push) location.hash = target;
-    else {
-      history.replaceState(null, '', target);
-      this.#now = read();
-    }
+    else history.replaceState(null, '', target);
+    // At once: the event comes later, and a second change until then would begin from what was before the first.
+    this.#look();
   }
 }
 

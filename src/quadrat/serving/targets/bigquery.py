@@ -20,6 +20,8 @@ try:
     from google.auth.transport.requests import AuthorizedSession, Request
     from google.cloud import bigquery
     from google.oauth2.service_account import Credentials
+    from requests.adapters import HTTPAdapter
+    from urllib3.util import Retry
 except ImportError:  # the extra is not installed
     bigquery = None
 
@@ -127,6 +129,10 @@ class BigQueryTarget:
         http = AuthorizedSession(credentials, auth_request=Request(way))
         http.trust_env = False
         http.proxies = way.proxies
+        # A connection that was kept open may have been closed meanwhile. Rows carry an insert id, so they can go again.
+        again = HTTPAdapter(max_retries=Retry(total=2, status=0, allowed_methods=None, backoff_factor=0.1))
+        http.mount("https://", again)
+        http.mount("http://", again)
         options = {"api_endpoint": values["endpoint"].rstrip("/")} if values.get("endpoint") else None
         return bigquery.Client(
             project=credentials.project_id, credentials=credentials, _http=http, client_options=options
