@@ -22,6 +22,9 @@ _UNREACHABLE = (
     ConnectionError,
 )
 
+# Operational errors too, but of a database that is well.
+_IN_THE_WAY = (psycopg.errors.DeadlockDetected, psycopg.errors.LockNotAvailable, psycopg.errors.SerializationFailure)
+
 
 def sqlalchemy_url(url: str) -> URL:
     """The address with the driver that Quadrat uses, from any of the spellings in use."""
@@ -51,13 +54,19 @@ def is_unstorable(error: BaseException) -> bool:
 
 
 def unavailable(error: BaseException | None = None) -> QuadratError:
-    """What callers are told while the database does not answer, or has no space to write."""
+    """What callers are told while the database does not answer, has no space to write, or others are in the way."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(cause, psycopg.errors.DiskFull):
         return QuadratError(
             ErrorKind.UNAVAILABLE,
             "The disk of the database is full: nothing can be stored until there is space.",
             retry_after_s=30,
+        )
+    if isinstance(cause, _IN_THE_WAY):
+        return QuadratError(
+            ErrorKind.UNAVAILABLE,
+            "Others changed the same things at the same moment, so nothing was changed; try again.",
+            retry_after_s=1,
         )
     return QuadratError(
         ErrorKind.UNAVAILABLE,

@@ -30,6 +30,17 @@ async def test_begin_database_unreachable_says_unavailable() -> None:
         await nowhere.close()
 
 
+async def test_begin_lock_that_others_hold_is_said_as_that(db: Database) -> None:
+    key = 0x71756164
+    async with db.begin() as holder:
+        await holder.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
+        with pytest.raises(QuadratError, match="at the same moment") as refused:
+            async with db.begin() as tx:
+                await tx.execute(text("SET LOCAL lock_timeout = '50ms'"))
+                await tx.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
+    assert (refused.value.kind, refused.value.retry_after_s) == (ErrorKind.UNAVAILABLE, 1)
+
+
 async def test_begin_after_connections_were_cut_works_again(db: Database, database_url: str) -> None:
     async with db.begin() as tx:
         pid = (await tx.execute(text("SELECT pg_backend_pid()"))).scalar_one()
