@@ -68,13 +68,13 @@ class Scheduler:
         while True:
             minute = minute_of(self._clock())
             try:
-                if await self._leadership.is_held():
+                if minute != done and await self._leadership.is_held():
                     await self.fire(minute)
                     done = minute
             except Exception:  # noqa: BLE001 - it is tried again within this minute, and in the next, whatever it was
                 _log.exception("scheduler.failed")
-            pause_s = seconds_to_next_minute(self._clock())
-            await asyncio.sleep(pause_s if minute == done else min(pause_s, _LOOK_S))
+            # Never for long: the clock on the wall may be set, or the machine be suspended, while this sleeps.
+            await asyncio.sleep(min(seconds_to_next_minute(self._clock()), _LOOK_S))
 
     async def fire(self, minute: datetime) -> None:
         """Make the requests of all schedules for this minute that have not been made yet."""
