@@ -10,7 +10,8 @@ from quadrat.errors import ErrorKind, QuadratError
 from quadrat.gaze.actions.access import EnrichmentPath, open_enrichment
 from quadrat.gaze.actions.imports import DROP_UPLOAD
 from quadrat.gaze.actions.statistics import make_plan
-from quadrat.gaze.types import PLANAR_KINDS
+from quadrat.gaze.rules.tables import plain_names as plain_names_of
+from quadrat.gaze.types import PLANAR_KINDS, Enrichment
 from quadrat.identity.types import Caller
 from quadrat.jobs.actions import enqueue
 from quadrat.jobs.types import JobId, Queueing
@@ -36,15 +37,21 @@ def export_key(job_uuid: UUID) -> str:
 
 
 async def order_export(
-    tx: AsyncConnection, caller: Caller, path: EnrichmentPath, recordings: Collection[UUID] | None
-) -> JobId:
-    """Ask for the zip of an enrichment.
+    tx: AsyncConnection,
+    caller: Caller,
+    path: EnrichmentPath,
+    recordings: Collection[UUID] | None,
+    *,
+    plain_names: bool = False,
+) -> tuple[JobId, str]:
+    """Ask for the zip of an enrichment; returns the job, and what to call its file.
 
     Args:
         tx: The transaction.
         caller: Who asks.
         path: The enrichment.
         recordings: Only these; None for all.
+        plain_names: See `rules.tables.plain_names`.
 
     Raises:
         QuadratError: not_found for the enrichment or a recording; forbidden; wrong_state without a plane.
@@ -59,8 +66,17 @@ async def order_export(
         "organization_id": path.workspace.organization.id,
         "enrichment_uuid": str(path.enrichment),
         "recording_ids": None if recordings is None else [str(uuid) for uuid in recordings],
+        "plain_names": plain_names,
     }
-    return await enqueue(tx, EXPORT, params, owner_id=caller.user_id, project_id=opened.enrichment.project_id)
+    enrichment = opened.enrichment
+    job_id = await enqueue(tx, EXPORT, params, owner_id=caller.user_id, project_id=enrichment.project_id)
+    return job_id, file_name(enrichment)
+
+
+def file_name(enrichment: Enrichment) -> str:
+    """What the zip of an enrichment is called: readers take the name of a file for that of its stimulus."""
+    [name] = plain_names_of([enrichment.name.replace("/", " ").replace("\\", " ").replace(":", " ")])
+    return f"{name[:100]}.zip"
 
 
 async def forget_export(tx: AsyncConnection, job_uuid: UUID) -> None:

@@ -42,6 +42,53 @@ def _cell(value: object) -> str:
     return text
 
 
+def plain_names(names: Iterable[str]) -> list[str]:
+    """The same names for readers that split lines at every comma and take quotes for letters, as GazePlotter does.
+
+    Commas, semicolons, vertical bars, quotes and what does not print become spaces. A name that came before gets a
+    number behind it, because such readers add up what has the same name.
+    """
+    made: list[str] = []
+    taken: set[str] = set()
+    for name in names:
+        text = "".join(character if character.isprintable() and character not in ',;|"' else " " for character in name)
+        text = base = " ".join(text.split()) or "unnamed"
+        number = 1
+        while text in taken:
+            number += 1
+            text = f"{base} ({number})"
+        taken.add(text)
+        made.append(text)
+    return made
+
+
+def segment_rows(
+    stimulus: str, aois: Sequence[Aoi], found: Sequence[tuple[MappedRecording, Fixations, Hits]]
+) -> Iterator[Row]:
+    """Every fixation with the areas that it is on, in the columns that GazePlotter calls segmented.
+
+    Times are ms from the start of the recording. All names are plain; names of areas stand between vertical bars.
+    """
+    yield ("From", "To", "Participant", "Stimulus", "AOI")
+    [stimulus] = plain_names([stimulus])
+    areas = plain_names(aoi.name for aoi in aois)
+    participants = plain_names(mapping.recording.name for mapping, _, _ in found)
+    for (mapping, fixations, hits), participant in zip(found, participants, strict=True):
+        start_ns = mapping.recording.start_ns
+        for place in range(len(fixations)):
+            yield (
+                _ms(int(fixations.start_ns[place]) - start_ns),
+                _ms(int(fixations.end_ns[place]) - start_ns),
+                participant,
+                stimulus,
+                "|".join(areas[index] for index in hits[place].nonzero()[0].tolist()),
+            )
+
+
+def _ms(duration_ns: int) -> str:
+    return f"{duration_ns / 1e6:.3f}"
+
+
 def metrics_rows(statistics: Statistics) -> Iterator[Row]:
     """aoi_metrics.csv: every area in every recording, area by area."""
     yield METRICS_HEADER

@@ -4,19 +4,20 @@ import asyncio
 import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.gaze.actions.access import not_found
-from quadrat.gaze.actions.exports import DOCS_URL, FORMAT_VERSION, export_key
+from quadrat.gaze.actions.exports import DOCS_URL, FORMAT_VERSION, export_key, file_name
 from quadrat.gaze.actions.statistics import make_plan
 from quadrat.gaze.analysis import Analyst, Plan, plane_of
 from quadrat.gaze.formats import writer
 from quadrat.gaze.formats.archives import clean
 from quadrat.gaze.formats.columns import DTYPES
-from quadrat.gaze.rules.tables import fixation_rows, metrics_rows, to_csv
+from quadrat.gaze.rules.tables import fixation_rows, metrics_rows, plain_names, to_csv
 from quadrat.gaze.samples import iterate_rows
 from quadrat.gaze.store import enrichments as store
 from quadrat.gaze.store import files as file_store
@@ -53,13 +54,14 @@ async def _export(context: JobContext[GazeResources], params: Mapping[str, Any],
     async def plan() -> Plan:
         return await _plan(context, params)
 
-    async def write(made: Plan) -> None:
+    async def write(made: Plan) -> str:
         await _Writing(context, analyst, made).write(path)
+        return file_name(made.enrichment)
 
-    await analyst.fresh(plan, write)
+    written = await analyst.fresh(plan, write)
     key = export_key(context.job.uuid)
     facts, _ = await context.resources.blobs.put(key, path)
-    context.result_file = ResultFile(key, "enrichment.zip", "application/zip")
+    context.result_file = ResultFile(key, written, "application/zip")
     return {"size_bytes": facts.size_bytes}
 
 
@@ -72,7 +74,21 @@ async def _plan(context: JobContext[GazeResources], params: Mapping[str, Any]) -
         if enrichment is None:
             raise not_found("Enrichment", params["enrichment_uuid"])
         chosen = None if wanted is None else [UUID(one) for one in wanted]
-        return await make_plan(tx, OrganizationId(params["organization_id"]), enrichment, chosen)
+        plan = await make_plan(tx, OrganizationId(params["organization_id"]), enrichment, chosen)
+    return _with_plain_names(plan) if params.get("plain_names") else plan
+
+
+def _with_plain_names(plan: Plan) -> Plan:
+    areas = plain_names(aoi.name for aoi in plan.aois)
+    recordings = plain_names(mapping.recording.name for mapping in plan.mappings)
+    return replace(
+        plan,
+        aois=[replace(aoi, name=name) for aoi, name in zip(plan.aois, areas, strict=True)],
+        mappings=[
+            replace(mapping, recording=replace(mapping.recording, name=name))
+            for mapping, name in zip(plan.mappings, recordings, strict=True)
+        ],
+    )
 
 
 class _Writing:

@@ -40,7 +40,9 @@ async def _pictures(request: Request) -> Pictures:
 
 InPictures = Annotated[Pictures, Depends(_pictures)]
 Rids = Annotated[list[str], Query(description="Recordings; repeated or separated by commas, all when absent")]
-Table = Literal["aoi_metrics", "metrics", "aois", "labels", "coverage", "visits", "transitions", "aoi_fixations"]
+Table = Literal[
+    "aoi_metrics", "metrics", "aois", "labels", "coverage", "visits", "transitions", "aoi_fixations", "segments"
+]
 
 
 @router.get(_ALL, operation_id="get_aois")
@@ -163,8 +165,8 @@ async def get_aoi_table(
 ) -> Response:
     """One table of statistics as CSV."""
     plan = planner(request, caller, raw, rids)
-    if table == "aoi_fixations":
-        text = await _fixation_table(request, plan)
+    if table in {"aoi_fixations", "segments"}:
+        text = await _fixation_table(request, plan, table)
     else:
         rows = {
             "aoi_metrics": tables.metrics_rows,
@@ -180,12 +182,16 @@ async def get_aoi_table(
     return Response(text, media_type="text/csv", headers={"Content-Disposition": f'attachment; filename="{table}.csv"'})
 
 
-async def _fixation_table(request: Request, plan: Callable[[], Awaitable[Plan]]) -> str:
+async def _fixation_table(request: Request, plan: Callable[[], Awaitable[Plan]], table: str) -> str:
     analyst: Analyst = request.state.analyst
 
     async def compute(made: Plan) -> str:
         hits = await analyst.hits_of(made)
-        return await asyncio.to_thread(lambda: tables.to_csv(tables.fixation_rows(made.aois, hits)))
+        if table == "segments":
+            rows = tables.segment_rows(made.enrichment.name, made.aois, hits)
+        else:
+            rows = tables.fixation_rows(made.aois, hits)
+        return await asyncio.to_thread(tables.to_csv, rows)
 
     return await analyst.fresh(plan, compute)
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import Query, Request
 from starlette.responses import Response, StreamingResponse
 
+from quadrat.api.files import named
 from quadrat.api.guard import new_router
 from quadrat.api.pupilcloud.auth import SignedIn
 from quadrat.api.pupilcloud.convert import enrichments as convert
@@ -49,6 +50,7 @@ router = new_router("Enrichments")
 _ALL = IN_PROJECT + "/enrichments"
 _UNPACKED_SHARE = 10
 RecordingIds = Annotated[list[str], Query(description="Repeated or separated by commas; all when absent")]
+_PLAIN = "Names without commas and quotes, each only once, for programs that split lines at commas (GazePlotter)"
 _ZIP: dict[int | str, dict[str, Any]] = {200: {"content": {"application/zip": {}}}}
 
 
@@ -202,9 +204,10 @@ async def get_enrichment_export(
     caller: SignedIn,
     raw: AtEnrichment,
     recording_ids: RecordingIds = [],  # noqa: B006
+    plain_names: Annotated[bool, Query(description=_PLAIN)] = False,
 ) -> Response:
     """The enrichment as a zip of CSV files and its reference image."""
-    return await export_of(request, caller, raw, recording_ids)
+    return await export_of(request, caller, raw, (recording_ids, plain_names))
 
 
 @router.post(
@@ -212,16 +215,17 @@ async def get_enrichment_export(
 )
 async def post_enrichment_export(request: Request, caller: SignedIn, raw: AtEnrichment, body: ExportPost) -> Response:
     """The same, with the recordings in the body."""
-    return await export_of(request, caller, raw, body.recording_ids)
+    return await export_of(request, caller, raw, (body.recording_ids, body.plain_names))
 
 
-async def export_of(request: Request, caller: Caller, raw: RawPath, recordings: list[str]) -> Response:
+async def export_of(request: Request, caller: Caller, raw: RawPath, wanted: tuple[list[str], bool]) -> Response:
     """The zip of an enrichment, written by a job."""
     db: Database = request.state.db
     blobs: BlobStore = request.state.blobs
     async with db.begin() as tx:
         path = await raw.open(tx, caller)
-        job_id = await exports.order_export(tx, caller, path, convert.recording_ids(recordings))
+        recordings, plain = convert.recording_ids(wanted[0]), wanted[1]
+        job_id, name = await exports.order_export(tx, caller, path, recordings, plain_names=plain)
     job = await _finished(request, job_id)
     async with db.begin() as tx:
         await exports.forget_export(tx, job.uuid)
@@ -231,6 +235,6 @@ async def export_of(request: Request, caller: Caller, raw: RawPath, recordings: 
         media_type="application/zip",
         headers={
             "Content-Length": str(reader.facts.size_bytes),
-            "Content-Disposition": 'attachment; filename="enrichment.zip"',
+            "Content-Disposition": f"attachment; {named(name)}",
         },
     )

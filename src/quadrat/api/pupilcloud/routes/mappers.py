@@ -85,7 +85,7 @@ async def patch_static_image_mapper(
 )
 async def export_static_image_mapper(request: Request, caller: SignedIn, raw: AtEnrichment) -> Response:
     """A manual mapper as a zip of CSV files and its picture."""
-    return await export_of(request, caller, raw, [])
+    return await export_of(request, caller, raw, ([], False))
 
 
 @router.get(_FIXATIONS, operation_id="get_mapped_fixations")

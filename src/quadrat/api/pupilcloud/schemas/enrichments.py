@@ -171,6 +171,7 @@ class ExportPost(BaseModel):
     """Which recordings to export; none named are all."""
 
     recording_ids: list[str] = Field(default_factory=list)
+    plain_names: bool = False
 
 
 class HeatmapPost(BaseModel):
