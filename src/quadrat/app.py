@@ -152,6 +152,7 @@ async def _open(
             write_url_life=settings.write_url_life,
             session_life=settings.session_life,
             sign_in_attempts=settings.sign_in_attempts,
+            unused_upload_life=settings.unused_upload_life,
             import_roots=tuple(settings.import_roots),
             max_archive_bytes=settings.max_archive_bytes,
             common_dir=settings.common_dir,

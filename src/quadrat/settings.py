@@ -97,6 +97,11 @@ class Settings(BaseSettings):
     write_url_life: Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(days=7))] = Field(
         timedelta(hours=1), description="Life of a signed write URL, ISO 8601 duration or seconds"
     )
+    unused_upload_life: Annotated[timedelta, Field(gt=timedelta(0))] = Field(
+        timedelta(days=7),
+        description="How long a file uploaded for gaze is kept that nothing refers to, after its last byte; ISO 8601 "
+        "duration or seconds",
+    )
     session_life: Annotated[timedelta, Field(gt=timedelta(0))] = Field(
         timedelta(days=31), description="Life of a token that was given for a password"
     )

@@ -56,6 +56,7 @@ class Limits:
         import_roots: Folders and buckets whose images may be imported without a copy.
         max_archive_bytes: Largest archive of objects.
         common_dir: Folder that every user may import from.
+        unused_upload_life: How long an upload for gaze is kept that nothing refers to.
         export_right: Who may export objects: ``read``, ``annotate`` or ``manage``.
     """
 
@@ -68,6 +69,7 @@ class Limits:
     max_archive_bytes: int = 50 * 1024**3
     common_dir: Path | None = None
     export_right: str = "read"
+    unused_upload_life: timedelta = timedelta(days=7)
     import_roots: Sequence[str] = ()
 
 

@@ -68,6 +68,7 @@ class WorkerResources:
         places: Where connectors write to.
         mailer: Sends letters; None when the operator named no server.
         own_url: Address under which people reach this server.
+        unused_upload_life: How long uploads for gaze are kept that nothing refers to.
     """
 
     blobs: BlobStore
@@ -82,6 +83,7 @@ class WorkerResources:
     places: Places
     mailer: Mailer | None
     own_url: str
+    unused_upload_life: timedelta
 
 
 def import_processes(settings: Settings) -> int:
@@ -142,6 +144,7 @@ async def _work(settings: Settings, url: str, *, stop_with_parent: bool) -> None
         export_dir=settings.export_dir,
         import_processes=import_processes(settings),
         places=places,
+        unused_upload_life=settings.unused_upload_life,
     )
     worker = Worker(
         db,

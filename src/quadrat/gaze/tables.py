@@ -57,6 +57,8 @@ class _FileColumns(_Made):
     media_type: Named[str | None] = Column(Text)
     width: Named[int | None] = Column(Integer)
     height: Named[int | None] = Column(Integer)
+    # When somebody last sent bytes, or asked to: nobody's upload is removed while it goes on.
+    updated_at: Named[datetime] = Column(DateTime(timezone=True), server_default=func.now())
 
 
 file = Table("file", metadata, _FileColumns, schema=SCHEMA)

@@ -2,6 +2,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
 
@@ -22,6 +23,7 @@ from support.house import House, open_house
 @dataclass(frozen=True, slots=True)
 class Resources:
     blobs: BlobStore
+    unused_upload_life: timedelta = timedelta(days=7)
 
 
 @pytest.fixture(scope="session")

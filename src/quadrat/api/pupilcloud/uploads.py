@@ -5,6 +5,8 @@ import binascii
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
+from email.utils import format_datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from quadrat.api.limited import limit_body
+from quadrat.base.clock import now
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.storage.blobs import BlobStore
 
@@ -175,6 +178,11 @@ async def pieces_of(request: Request, max_bytes: int) -> AsyncIterator[bytes]:
                 yield piece
 
 
-def no_content(offset_bytes: int) -> Response:
+def expires(life: timedelta) -> dict[str, str]:
+    """Says until when an upload is kept that nobody goes on with or uses."""
+    return {"Upload-Expires": format_datetime(now() + life, usegmt=True)}
+
+
+def no_content(offset_bytes: int, headers: Mapping[str, str]) -> Response:
     """The answer to a part that has arrived."""
-    return Response(status_code=204, headers={**TUS_HEADERS, "Upload-Offset": str(offset_bytes)})
+    return Response(status_code=204, headers={**TUS_HEADERS, "Upload-Offset": str(offset_bytes), **headers})

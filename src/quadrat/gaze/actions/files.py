@@ -91,6 +91,18 @@ async def open_file(tx: AsyncConnection, caller: Caller, workspace: Workspace, u
     return found
 
 
+async def resume_file(tx: AsyncConnection, caller: Caller, workspace: Workspace, uuid: UUID) -> File:
+    """An upload that goes on at this moment, which keeps it from being removed as unused.
+
+    Raises:
+        QuadratError: not_found, forbidden.
+    """
+    found = await open_file(tx, caller, workspace, uuid)
+    if not await store.touch_file(tx, uuid):
+        raise not_found("File", uuid)
+    return found
+
+
 async def append_to_file(
     db: Database, bytes_: FileBytes, file: File, offset_bytes: int, pieces: AsyncIterator[bytes]
 ) -> int:
@@ -99,7 +111,8 @@ async def append_to_file(
     What has been stored stays when the rest does not come, so that an upload can go on from there.
 
     Raises:
-        QuadratError: wrong_state for another offset than the file's, also when another sends the same bytes; too_large.
+        QuadratError: wrong_state for another offset than the file's, also when another sends the same bytes; too_large;
+            not_found when the file was removed meanwhile.
     """
     blobs = bytes_.blobs
     if offset_bytes != file.offset_bytes:
@@ -117,13 +130,23 @@ async def append_to_file(
         async with db.begin() as tx:
             advanced = await store.advance_file(tx, file, grown)
         if not advanced:
-            await blobs.delete(key)
-            raise _wrong_offset(file.offset_bytes)
+            raise await _overtaken(db, blobs, file, key)
         file = grown
     if file.is_complete and file.parts:
         for key in file.parts:
             await blobs.delete(key)
     return file.offset_bytes
+
+
+async def _overtaken(db: Database, blobs: BlobStore, file: File, key: str) -> QuadratError:
+    """Take back a part that does not count."""
+    async with db.begin() as tx:
+        known = await store.find_file(tx, file.organization_id, file.uuid)
+    if known is None:
+        await blobs.delete_prefix(folder_of(file.uuid))
+        return not_found("File", file.uuid)
+    await blobs.delete(key)
+    return _wrong_offset(known.offset_bytes)
 
 
 async def _parts(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -213,7 +236,7 @@ async def create_reference(tx: AsyncConnection, caller: Caller, workspace: Works
 
 
 async def _picture(tx: AsyncConnection, workspace: Workspace, uuid: UUID) -> File:
-    file = await store.find_file(tx, workspace.organization.id, uuid)
+    file = await store.find_file(tx, workspace.organization.id, uuid, keep=True)
     problem = None
     if file is None:
         problem = "does not exist"

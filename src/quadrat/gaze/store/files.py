@@ -1,10 +1,11 @@
 """SQL of uploaded files and of the planes that are made of them."""
 
 from collections.abc import Collection, Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, delete, func, insert, select, update
+from sqlalchemy import Select, delete, exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.gaze.tables import dead_blob, file, reference
@@ -63,12 +64,39 @@ async def insert_file(tx: AsyncConnection, made: File) -> None:
 
 
 async def find_file(
-    tx: AsyncConnection, organization_id: OrganizationId, uuid: UUID, *, lock: bool = False
+    tx: AsyncConnection, organization_id: OrganizationId, uuid: UUID, *, keep: bool = False
 ) -> File | None:
-    """One of a workspace's files."""
+    """One of a workspace's files.
+
+    Args:
+        tx: The transaction.
+        organization_id: Whose workspace.
+        uuid: Which file.
+        keep: Whether it must not be removed before the transaction ends.
+    """
     query = _select_files().where(file.c.organization_id == organization_id, file.c.uuid == uuid)
-    row = (await tx.execute(query.with_for_update() if lock else query)).one_or_none()
+    row = (await tx.execute(query.with_for_update(read=True, key_share=True) if keep else query)).one_or_none()
     return None if row is None else _to_file(row)
+
+
+async def touch_file(tx: AsyncConnection, uuid: UUID) -> bool:
+    """Note that somebody goes on with an upload; False when it is gone."""
+    statement = update(file).where(file.c.uuid == uuid).values(updated_at=func.now()).returning(file.c.uuid)
+    return (await tx.execute(statement)).one_or_none() is not None
+
+
+async def expire_files(tx: AsyncConnection, life: timedelta, *, limit: int) -> int:
+    """Remove files that nothing has referred to since they came, and unfinished ones that nobody goes on with.
+
+    A file that somebody uses or sends at this moment is locked, and skipped. The locks of the first statement keep
+    others from referring to a file; the second sees those who did just before.
+    """
+    unused = ~exists().where(reference.c.file_uuid == file.c.uuid)
+    old = file.c.updated_at < func.now() - life
+    query = select(file.c.uuid).where(old, unused).limit(limit).with_for_update(skip_locked=True)
+    found = list(await tx.scalars(query))
+    gone = await tx.execute(delete(file).where(file.c.uuid.in_(found), unused).returning(file.c.uuid))
+    return len(gone.all())
 
 
 async def advance_file(tx: AsyncConnection, before: File, after: File) -> bool:
@@ -82,6 +110,7 @@ async def advance_file(tx: AsyncConnection, before: File, after: File) -> bool:
             media_type=after.media_type,
             width=None if after.size is None else after.size.width,
             height=None if after.size is None else after.size.height,
+            updated_at=func.now(),
         )
         .returning(file.c.uuid)
     )
@@ -150,11 +179,6 @@ async def find_reference(
     )
     row = (await tx.execute(query)).one_or_none()
     return None if row is None else to_reference(row)
-
-
-async def set_reference_file(tx: AsyncConnection, uuid: UUID, file_uuid: UUID) -> None:
-    """Give a plane its picture."""
-    await tx.execute(update(reference).where(reference.c.uuid == uuid).values(file_uuid=file_uuid))
 
 
 async def list_dead_blobs(tx: AsyncConnection) -> list[tuple[int, str]]:

@@ -12,6 +12,8 @@ from quadrat.jobs.actions import list_missing
 from quadrat.jobs.registry import JobContext
 from quadrat.serving.actions.housekeeping import purge_tomorrow
 
+_AT_ONCE = 1000
+
 
 async def drop_upload(context: JobContext[GazeResources], params: Mapping[str, Any]) -> Mapping[str, Any]:
     """Remove uploaded files of an import, whatever became of it. Safe to repeat."""
@@ -19,7 +21,8 @@ async def drop_upload(context: JobContext[GazeResources], params: Mapping[str, A
 
 
 async def purge(context: JobContext[GazeResources], params: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Remove the bytes of rows that are gone, in whatever way they went. Safe to repeat."""
+    """Remove uploads that nobody uses, and the bytes of rows that are gone, in whatever way. Safe to repeat."""
+    await _expire_uploads(context)
     async with context.db.begin() as tx:
         dead = await store.list_dead_blobs(tx)
     removed = 0
@@ -31,6 +34,13 @@ async def purge(context: JobContext[GazeResources], params: Mapping[str, Any]) -
         if params.get("daily"):
             await purge_tomorrow(tx, PURGE)
     return {"removed": removed}
+
+
+async def _expire_uploads(context: JobContext[GazeResources]) -> None:
+    life, gone = context.resources.unused_upload_life, _AT_ONCE
+    while gone == _AT_ONCE:
+        async with context.db.begin() as tx:
+            gone = await store.expire_files(tx, life, limit=_AT_ONCE)
 
 
 async def _remove_exports(context: JobContext[GazeResources]) -> int:

@@ -8,7 +8,15 @@ from quadrat.api.pupilcloud.auth import SignedIn
 from quadrat.api.pupilcloud.paths import IN_WORKSPACE, InWorkspace, to_uuid, workspace_of
 from quadrat.api.pupilcloud.schemas.enrichments import FileMade
 from quadrat.api.pupilcloud.schemas.envelope import Created, created
-from quadrat.api.pupilcloud.uploads import TUS_HEADERS, no_content, number_of, pieces_of, require_tus, upload_name
+from quadrat.api.pupilcloud.uploads import (
+    TUS_HEADERS,
+    expires,
+    no_content,
+    number_of,
+    pieces_of,
+    require_tus,
+    upload_name,
+)
 from quadrat.api.state import Limits
 from quadrat.api.wire import Tx, base_url
 from quadrat.db.engine import Database
@@ -37,7 +45,8 @@ async def post_file(
     new = files.NewFile(upload_name(request), number_of(request, "upload-length"), limits.max_upload_bytes)
     made = await files.create_file(tx, caller, workspace, new)
     address = f"{base_url(request)}{_PREFIX}/workspaces/{workspace.organization.uuid}/files/{made.uuid}"
-    response.headers.update({**TUS_HEADERS, "Location": address, "Upload-Offset": "0"})
+    told = {**TUS_HEADERS, "Location": address, "Upload-Offset": "0", **expires(limits.unused_upload_life)}
+    response.headers.update(told)
     return created(FileMade(id=str(made.uuid), upload_url=address))
 
 
@@ -56,9 +65,10 @@ async def patch_file(request: Request, caller: SignedIn, workspace_id: str, file
     db: Database = request.state.db
     async with db.begin() as tx:
         workspace = await workspace_of(tx, caller, workspace_id)
-        file = await files.open_file(tx, caller, workspace, to_uuid(file_id, "File"))
+        file = await files.resume_file(tx, caller, workspace, to_uuid(file_id, "File"))
     require_tus(request)
     offset = number_of(request, "upload-offset")
     pieces = pieces_of(request, limits.max_upload_bytes)
     bytes_ = files.FileBytes(request.state.blobs, request.state.pictures)
-    return no_content(await files.append_to_file(db, bytes_, file, offset, pieces))
+    offset = await files.append_to_file(db, bytes_, file, offset, pieces)
+    return no_content(offset, expires(limits.unused_upload_life))
