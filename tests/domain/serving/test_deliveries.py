@@ -273,6 +273,38 @@ async def test_message_of_a_lost_server_is_brought_by_the_next(serving: ServingH
         await serving.until(forgotten)
 
 
+async def test_what_has_arrived_is_not_brought_again_because_its_row_could_not_be_removed(
+    serving: ServingHouse, flow: Flow, build: Builder, target: Target
+):
+    target.run("CREATE TABLE t (number float8)")
+    connector = await build.connector("postgresql", target.credentials, target.configuration, NUMBER)
+    path = await into(build, connector)
+    # The number of a sequence stays taken when its transaction is rolled back: the first three removals fail.
+    async with serving.db.begin() as tx:
+        await tx.execute(text("CREATE SEQUENCE serving.removal"))
+        await tx.execute(
+            text(
+                "CREATE FUNCTION serving.refuse_removal() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+                " IF nextval('serving.removal') <= 3 THEN RAISE SQLSTATE '40P01'; END IF; RETURN NULL; END $$"
+            )
+        )
+        await tx.execute(
+            text(
+                "CREATE TRIGGER refuse_removal AFTER DELETE ON serving.delivery"
+                " EXECUTE FUNCTION serving.refuse_removal()"
+            )
+        )
+    try:
+        assert await flow.ask(path, {"number": 1}) == []
+        assert await flow.ask(path, {"number": 2}) == []
+        assert await waiting(serving) == 0
+    finally:
+        async with serving.db.begin() as tx:
+            await tx.execute(text("DROP FUNCTION serving.refuse_removal CASCADE"))
+            await tx.execute(text("DROP SEQUENCE serving.removal"))
+    assert sorted(target.run("SELECT number::int FROM t")) == [(1,), (2,)]
+
+
 async def outage(
     serving: ServingHouse, build: Builder, path: PipelinePath, go_away: Any, come_back: Any, count: Any
 ) -> None:

@@ -59,9 +59,14 @@ class CourierTiming:
 
 @dataclass(slots=True)
 class _Lane:
-    """The way to one connector."""
+    """The way to one connector.
+
+    Args:
+        done: Messages that have arrived or were given up, and whose rows are still to be removed.
+    """
 
     queue: deque[Delivery] = field(default_factory=deque)
+    done: list[Delivery] = field(default_factory=list)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     connector: Connector | None = None
     target: Target | None = None
@@ -214,6 +219,8 @@ class Courier:
                     return
         finally:
             del self._lanes[connector_id]
+            with suppress(QuadratError):
+                await self._forget(lane)
             self._resolve(lane.queue)
             await self._close(lane)
 
@@ -231,6 +238,7 @@ class Courier:
 
     async def _step(self, connector_id: ConnectorId, lane: _Lane) -> bool:
         """One write, if there is something to write; False when there is not."""
+        await self._forget(lane)
         if lane.changed:
             lane.changed = False
             lane.not_before, lane.failures, lane.may_have_more = 0.0, 0, True
@@ -253,7 +261,9 @@ class Courier:
         try:
             await self._bring(connector_id, lane, block)
         except BaseException:
-            lane.queue.extendleft(reversed(block))
+            # What has arrived is not brought again because its row could not be removed at once.
+            done = {item.id for item in lane.done}
+            lane.queue.extendleft(item for item in reversed(block) if item.id not in done)
             raise
         return True
 
@@ -321,16 +331,23 @@ class Courier:
 
     # What becomes of messages.
 
+    async def _forget(self, lane: _Lane) -> None:
+        """Remove the rows of what is done; tried again before anything else is written."""
+        if lane.done:
+            async with self._db.begin() as tx:
+                await store.remove(tx, self.owner, [item.id for item in lane.done])
+            self._resolve(lane.done)
+            lane.done.clear()
+
     async def _arrived(self, lane: _Lane, part: list[Delivery]) -> None:
-        async with self._db.begin() as tx:
-            await store.remove(tx, self.owner, [item.id for item in part])
-        self._resolve(part)
+        lane.done += part
         if lane.connector is not None:
             project_id, uuid = lane.connector.project_id, lane.connector.uuid
             for item in part:
                 self._engine.meter.count(project_id, Metric.CONNECTOR_REQUESTS, uuid)
                 self._engine.meter.count(project_id, Metric.CONNECTOR_BYTES, uuid, len(item.data))
             self._say(lane, part[0], f"{len(part)} written." if len(part) > 1 else "Written.")
+        await self._forget(lane)
 
     async def _fail(self, lane: _Lane, part: list[Delivery], reason: str) -> None:
         lane.failures += 1
@@ -358,10 +375,8 @@ class Courier:
             shown = data if len(data) <= _SHOWN_DATA else f"{data[:_SHOWN_DATA]}…"
             self._say(lane, item, f"Given up, message {item.id} is not written: {reason} Data: {shown}")
             _log.warning("courier.gave_up", connector_id=item.connector_id, message_id=item.id)
-        if part:
-            async with self._db.begin() as tx:
-                await store.remove(tx, self.owner, [item.id for item in part])
-            self._resolve(part)
+        lane.done += part
+        await self._forget(lane)
 
     def _say(self, lane: _Lane, message: Delivery, text: str) -> None:
         if lane.connector is not None:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, func, null, select, update
+from sqlalchemy import Select, delete, func, null, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -90,19 +90,19 @@ async def claim(
 
 async def renew(tx: AsyncConnection, owner: UUID, lease: timedelta) -> None:
     """Prolong all that an engine holds."""
-    await tx.execute(update(delivery).where(delivery.c.lease_owner == owner).values(due_at=func.now() + lease))
+    await tx.execute(update(delivery).where(delivery.c.id.in_(_held_by(owner))).values(due_at=func.now() + lease))
 
 
 async def remove(tx: AsyncConnection, owner: UUID, ids: Collection[UUID]) -> None:
     """Forget messages that have arrived, or were given up."""
-    await tx.execute(delete(delivery).where(delivery.c.id.in_(ids), delivery.c.lease_owner == owner))
+    await tx.execute(delete(delivery).where(delivery.c.id.in_(_held_by(owner, ids))))
 
 
 async def put_off(tx: AsyncConnection, owner: UUID, ids: Collection[UUID], pause: timedelta) -> None:
     """Let messages wait for another attempt, by whoever is there then."""
     await tx.execute(
         update(delivery)
-        .where(delivery.c.id.in_(ids), delivery.c.lease_owner == owner)
+        .where(delivery.c.id.in_(_held_by(owner, ids)))
         .values(lease_owner=null(), due_at=func.now() + pause)
     )
 
@@ -125,5 +125,13 @@ async def list_due_connectors(tx: AsyncConnection) -> Sequence[ConnectorId]:
 async def release(tx: AsyncConnection, owner: UUID) -> None:
     """Let others bring at once what an engine holds."""
     await tx.execute(
-        update(delivery).where(delivery.c.lease_owner == owner).values(lease_owner=null(), due_at=func.now())
+        update(delivery)
+        .where(delivery.c.id.in_(_held_by(owner)))
+        .values(lease_owner=null(), due_at=func.now())
     )
+
+
+def _held_by(owner: UUID, ids: Collection[UUID] | None = None) -> Select[tuple[UUID]]:
+    """What an engine holds, locked in one order for all, so that no two of its writes wait for each other in a ring."""
+    query = select(delivery.c.id).where(delivery.c.lease_owner == owner).order_by(delivery.c.id).with_for_update()
+    return query if ids is None else query.where(delivery.c.id.in_(ids))
