@@ -17,11 +17,12 @@ from quadrat.serving.actions.graphs import NewObject
 from quadrat.serving.actions.pipelines import NewPipeline, PipelinePath
 from quadrat.serving.connector_types import Connector
 from quadrat.serving.engine import EngineTiming, ServingEngine
+from quadrat.serving.files import Files
 from quadrat.serving.flow.courier import Courier, CourierTiming
 from quadrat.serving.flow.engine import PipelineEngine
 from quadrat.serving.launch import Launcher
 from quadrat.serving.pipeline_types import START, Link, PipelineRequest, StepRun
-from quadrat.serving.types import DataKind, Field, FieldType, RequestState
+from quadrat.serving.types import Content, DataKind, Field, FieldType, RequestState
 from support.house import SEALER
 from support.people import unique
 from support.places import open_places
@@ -57,6 +58,17 @@ class Builder:
     """Makes pipelines in a house."""
 
     house: ServingHouse
+
+    @property
+    def files(self) -> Files:
+        """Where large contents lie."""
+        return Files(self.house.db, self.house.blobs, self.house.runner)
+
+    async def text(self, content: Content | None) -> bytes:
+        """A content that is there, from wherever it lies."""
+        assert content is not None
+        async with self.files.brought(content) as found:
+            return found
 
     async def pipeline(self, fields: Mapping[str, FieldType] | None = None) -> PipelinePath:
         """An empty pipeline; plain without fields."""
@@ -112,8 +124,9 @@ class Builder:
         ids: list[UUID] = []
         for start in range(0, len(items), pipeline_requests.MAX_ITEMS):
             part = [json.dumps(item).encode() for item in items[start : start + pipeline_requests.MAX_ITEMS]]
+            payloads = await self.files.spill(part)
             async with self.house.db.begin() as tx:
-                ids += (await pipeline_requests.create_requests(tx, self.house.caller, path, part))[0]
+                ids += (await pipeline_requests.create_requests(tx, self.house.caller, path, part, payloads))[0]
         return ids
 
     async def collect(self, path: PipelinePath, ids: Sequence[UUID]) -> list[PipelineRequest]:

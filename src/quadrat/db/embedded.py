@@ -128,8 +128,10 @@ class EmbeddedPostgres:
             if result.returncode == 0:
                 return
             log_tail = _tail(self._log_file)
-            # The backends of a postmaster that was killed need a moment to notice and to leave shared memory.
-            if "shared memory block" not in log_tail or time.monotonic() > deadline:
+            # A postmaster that was killed is there until its parent has taken note, and its backends need a moment to
+            # notice and to leave shared memory.
+            in_the_way = "shared memory block" in log_tail or "postmaster.pid" in log_tail
+            if not in_the_way or time.monotonic() > deadline:
                 raise EmbeddedPostgresError(f"The embedded database does not start. Its log ends with:\n{log_tail}")
             time.sleep(0.1)
 

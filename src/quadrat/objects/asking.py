@@ -27,7 +27,7 @@ from quadrat.serving.actions.pipelines import PipelinePath, open_pipeline
 from quadrat.serving.files import Files
 from quadrat.serving.pipeline_types import PipelineRequest
 from quadrat.serving.rules.versions import refuse_unless_available
-from quadrat.serving.types import RequestState, Signature
+from quadrat.serving.types import Content, RequestState, Signature
 from quadrat.storage.blobs import BlobStore
 
 BLOCK = 100
@@ -181,25 +181,25 @@ class Asker:
 
     async def _look(self, ids: Sequence[UUID]) -> list[Answer] | None:
         path = self._served.path
+        results: list[tuple[Content | None, str | None]]
         async with self._db.begin() as tx:
             if isinstance(path, PipelinePath):
                 _, of_pipeline = await pipeline_requests.get_requests(tx, self._caller, path, ids)
-                if not all(item.state in _ENDED for item in of_pipeline):
-                    return None
-                return [_answer(_last_result(item), item.error_message) for item in of_pipeline]
-            found = await requests.get_requests(tx, self._caller, path, ids)
-        if not all(item.state in _ENDED for item in found):
+                states = {item.state for item in of_pipeline}
+                results = [(_last_result(item), item.error_message) for item in of_pipeline]
+            else:
+                found = await requests.get_requests(tx, self._caller, path, ids)
+                states = {item.state for item in found}
+                results = [(item.result_payload_id or item.result, item.error_message) for item in found]
+        if not states <= _ENDED:
             return None
-        answers = []
-        for item in found:
-            result = item.result
-            if result is None and item.result_payload_id is not None:
-                result = await self._files.read_payload(item.result_payload_id)
-            answers.append(_answer(result, item.error_message))
-        return answers
+        return [_answer(await self._text_of(result), problem) for result, problem in results]
+
+    async def _text_of(self, result: Content | None) -> bytes | None:
+        return await self._files.read_payload(result) if isinstance(result, UUID) else result
 
 
-def _last_result(item: PipelineRequest) -> bytes | None:
+def _last_result(item: PipelineRequest) -> Content | None:
     """What the last model on the way said; connectors say nothing."""
     said = [run.result for run in item.runs if run.is_model and run.success]
     return said[-1] if said and item.state is RequestState.COMPLETED else None

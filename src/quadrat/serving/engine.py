@@ -22,7 +22,7 @@ from quadrat.serving.actions.access import VersionPath, no_version
 from quadrat.serving.batch import BatchDispatcher, BatchTiming
 from quadrat.serving.budget import Budget
 from quadrat.serving.directory import Directory
-from quadrat.serving.files import SPILL_BYTES, Files
+from quadrat.serving.files import Files, is_large
 from quadrat.serving.housekeeping import Housekeeper
 from quadrat.serving.journal import Journal
 from quadrat.serving.launch import Launcher
@@ -40,7 +40,6 @@ from quadrat.serving.types import Answer, ClaimedRequest, Deployment, VersionId
 _log = structlog.get_logger(__name__)
 _RETRY_S = 1.0
 _BATCH_ATTEMPTS = 3
-_LARGE_AT_A_TIME = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +89,6 @@ class ServingEngine:
         self._housekeeper = Housekeeper(db)
         self.observers.subscribe(on_request=self._journal.on_request)
         self.files = Files(db, launcher.blobs, launcher.runner)
-        # Large data is brought only for as many batch requests as this: each takes up to 100 MiB.
-        self._large = asyncio.Semaphore(_LARGE_AT_A_TIME)
         self.directory = Directory(db, listener)
         self._batch = BatchDispatcher(
             db, self._find_pool, self._run_batch_request, self.observers.request_ended, self._timing.batch
@@ -313,19 +310,17 @@ class ServingEngine:
     # Batch requests.
 
     async def _run_batch_request(self, pool: Pool, item: ClaimedRequest) -> Outcome:
-        if item.data_payload_id is None:
-            return await self._run_claimed(pool, item, item.data or b"")
-        async with self._large:
-            return await self._run_claimed(pool, item, await self.files.read_payload(item.data_payload_id))
+        async with self.files.brought(item.data_payload_id or item.data or b"") as data:
+            return await self._run_claimed(pool, item, data)
 
     async def _run_claimed(self, pool: Pool, item: ClaimedRequest, data: bytes) -> Outcome:
         deployment = pool.deployment
         answer, compute_ns = await self._try_claimed(pool, item.id, data)
         facts = (item.id, deployment, True, answer, len(data))
         outcome = _outcome(facts, to_ns(item.created_at), compute_ns)
-        if outcome.output_bytes <= SPILL_BYTES:
+        if answer.result is None or not is_large(answer.result):
             return outcome
-        return outcome._replace(result_payload_id=await self.files.add_payload(answer.result or b""))
+        return outcome._replace(result_payload_id=await self.files.add_payload(answer.result))
 
     async def _try_claimed(self, pool: Pool, request_id: UUID, data: bytes) -> tuple[Answer, int]:
         deployment, timeout_s = pool.deployment, self._timing.batch_request_s

@@ -1,6 +1,7 @@
 """Files on their way into the store and into models, and back."""
 
-from collections.abc import AsyncIterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +19,7 @@ from quadrat.serving.actions.blobs import find_blobs
 from quadrat.serving.rules.blobs import DEFAULT_TTL_S, blob_key, payload_key, safe_file_name
 from quadrat.serving.rules.values import decode_json
 from quadrat.serving.store import blobs as store
-from quadrat.serving.types import Blob, Deployment
+from quadrat.serving.types import Blob, Content, Deployment
 from quadrat.storage.blobs import BlobStore, Source
 
 SPILL_BYTES = 256 * 1024
@@ -27,6 +28,8 @@ SPILL_BYTES = 256 * 1024
 STORING_GRACE = timedelta(hours=24)
 """Bytes whose row never got an owner are removed after this time."""
 
+# Each takes up to 100 MiB.
+_LARGE_AT_A_TIME = 4
 MAX_FILE_BYTES = 2 * 1024**3
 _encode = msgspec.json.Encoder().encode
 
@@ -46,6 +49,7 @@ class Files:
         self._db = db
         self._blobs = blobs
         self._runner = runner
+        self._large = asyncio.Semaphore(_LARGE_AT_A_TIME)
 
     # Blobs.
 
@@ -131,6 +135,23 @@ class Files:
         await self._blobs.put(payload_key(payload_id), data)
         return payload_id
 
+    async def spill(self, items: Sequence[bytes]) -> dict[int, UUID]:
+        """Store those of the items that are too large for a row; which payload holds which, by position."""
+        return {position: await self.add_payload(item) for position, item in enumerate(items) if is_large(item)}
+
+    @asynccontextmanager
+    async def brought(self, content: Content) -> AsyncIterator[bytes]:
+        """The text of a content. What lies in the store is in memory only for a few at a time.
+
+        Raises:
+            QuadratError: not_found when its request was deleted meanwhile; unavailable.
+        """
+        if isinstance(content, bytes):
+            yield content
+            return
+        async with self._large:
+            yield await self.read_payload(content)
+
     async def read_payload(self, payload_id: UUID) -> bytes:
         """All of a payload.
 
@@ -161,6 +182,11 @@ class Files:
             blobs, payloads = blobs + len(expired), payloads + len(abandoned)
             if max(len(expired), len(abandoned)) < block:
                 return {"blobs": blobs, "payloads": payloads}
+
+
+def is_large(content: bytes) -> bool:
+    """Whether this lies in the store when it is kept, and not in its row."""
+    return len(content) > SPILL_BYTES
 
 
 async def _pieces(stream: IO[bytes]) -> AsyncIterator[bytes]:

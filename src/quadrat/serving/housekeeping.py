@@ -12,6 +12,7 @@ from quadrat.serving.actions.packages import clean_later
 from quadrat.serving.files import STORING_GRACE
 from quadrat.serving.store import blobs as blob_store
 from quadrat.serving.store import journal as journal_store
+from quadrat.serving.store import pipeline_requests as pipeline_request_store
 from quadrat.serving.store import requests as request_store
 
 _log = structlog.get_logger(__name__)
@@ -61,6 +62,7 @@ class Housekeeper:
             if (
                 await blob_store.has_waste(tx, STORING_GRACE)
                 or await request_store.has_finished_before(tx, moment)
+                or await pipeline_request_store.has_finished_before(tx, moment)
                 or await journal_store.has_before(tx, moment)
             ):
                 await clean_later(tx)

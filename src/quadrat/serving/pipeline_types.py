@@ -9,7 +9,7 @@ from uuid import UUID
 
 from quadrat.identity.types import ProjectId
 from quadrat.serving.connector_types import ConnectorId
-from quadrat.serving.types import RequestState, Signature, VersionId
+from quadrat.serving.types import Content, RequestState, Signature, VersionId
 
 PipelineId = NewType("PipelineId", int)
 ObjectId = NewType("ObjectId", int)
@@ -138,8 +138,8 @@ class StepRun:
         object_name: As the object was called when it ran.
         is_model: False for a connector, which no answer shows.
         request_id: Of the model request; None when it could not be made.
-        data: What the object was given, as JSON text.
-        result: What it gave, as JSON text; None without success.
+        data: What the object was given.
+        result: What it gave; None without success.
     """
 
     path: str
@@ -147,8 +147,8 @@ class StepRun:
     is_model: bool
     request_id: UUID | None
     success: bool
-    data: bytes
-    result: bytes | None
+    data: Content
+    result: Content | None
     error_message: str | None
     started_at: datetime
     finished_at: datetime
@@ -164,7 +164,7 @@ class PipelineRequest:
 
     id: UUID
     state: RequestState
-    data: bytes
+    data: Content
     error_message: str | None
     created_at: datetime
     updated_at: datetime
@@ -181,7 +181,7 @@ class ClaimedPipelineRequest:
     """
 
     id: UUID
-    data: bytes
+    data: Content
     attempt: int
     created_at: datetime
     done: Mapping[str, StepRun]

@@ -168,6 +168,10 @@ class _PayloadColumns(TypedColumns):
     id: Named[UUID] = Column(Uuid, primary_key=True)
     # None before the request is accepted and after it is deleted: then the bytes are removed some day.
     request_id: Named[UUID | None] = Column(Uuid, _to(f"{SCHEMA}.request", ondelete="SET NULL"), index=True)
+    # Instead of the one above: of a pipeline, or of what its objects have made.
+    pipeline_request_id: Named[UUID | None] = Column(
+        Uuid, _to(f"{SCHEMA}.pipeline_request", ondelete="SET NULL"), index=True
+    )
     size_bytes: Named[int] = Column(BigInteger, server_default=text("0"))
     created_at: Named[datetime] = Column(DateTime(timezone=True), server_default=func.now())
 
@@ -444,7 +448,8 @@ class _PipelineRequestColumns(TypedColumns):
     id: Named[UUID] = Column(Uuid, primary_key=True)
     pipeline_id: Named[int] = Column(BigInteger, _to(f"{SCHEMA}.pipeline"))
     state: Named[str] = Column(Text, server_default="pending")
-    data: Named[bytes] = Column(LargeBinary)
+    data: Named[bytes | None] = Column(LargeBinary)
+    data_payload_id: Named[UUID | None] = Column(Uuid)
     error_message: Named[str | None] = Column(Text)
     created_at: Named[datetime] = Column(DateTime(timezone=True), server_default=func.now())
     updated_at: Named[datetime] = Column(DateTime(timezone=True), server_default=func.now())
@@ -475,8 +480,10 @@ class _PipelineRunColumns(TypedColumns):
     is_model: Named[bool] = Column(Boolean)
     request_id: Named[UUID | None] = Column(Uuid)
     success: Named[bool] = Column(Boolean)
-    data: Named[bytes] = Column(LargeBinary)
+    data: Named[bytes | None] = Column(LargeBinary)
     result: Named[bytes | None] = Column(LargeBinary)
+    data_payload_id: Named[UUID | None] = Column(Uuid)
+    result_payload_id: Named[UUID | None] = Column(Uuid)
     error_message: Named[str | None] = Column(Text)
     started_at: Named[datetime] = Column(DateTime(timezone=True))
     finished_at: Named[datetime] = Column(DateTime(timezone=True))

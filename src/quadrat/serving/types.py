@@ -276,6 +276,10 @@ class BatchRequest:
     result_payload_id: UUID | None = None
 
 
+Content = bytes | UUID
+"""JSON text, or the payload in the store that holds it where it is too large for a row."""
+
+
 @dataclass(frozen=True, slots=True)
 class BatchRequestSummary:
     """A batch request without its data and result."""

@@ -4,7 +4,10 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import func, select
 
+from quadrat.serving.files import SPILL_BYTES
+from quadrat.serving.tables import payload
 from support.desk import Desk
 from support.serving import ServingHouse
 
@@ -73,6 +76,26 @@ async def test_direct_requests(running_desk: Desk, serving: ServingHouse):
     stranger = desk.client_of(await desk.house.make_person())
     assert (await stranger.post(f"{at}/request", json="x")).status_code == 404
     assert (await desk.client_of(None).post(f"{at}/request", json="x")).status_code == 401
+
+
+async def test_large_contents_are_answered_whole(running_desk: Desk, serving: ServingHouse):
+    desk, client = running_desk, running_desk.client
+    at = await make_chain(desk, serving)
+    large = 'é"' * (SPILL_BYTES // 3)
+    ids = [item["id"] for item in (await client.post(f"{at}/request-batch", json=[large, "small"])).json()]
+    alone = await ended(desk, serving, f"{at}/request-batch/{ids[0]}")
+    await ended(desk, serving, f"{at}/request-batch/{ids[1]}")
+    assert alone["request_data"] == {"data": large}
+    assert [(item["request_data"], item["result"]) for item in alone["model_requests"]] == [(large, large)] * 2
+    collected = {item["id"]: item for item in (await client.post(f"{at}/request-batch-collect", json=ids)).json()}
+    assert collected[ids[0]] == alone
+    assert [item["result"] for item in collected[ids[1]]["model_requests"]] == ["small"] * 2
+
+    stranger = desk.client_of(await desk.house.make_person())
+    assert (await stranger.post(f"{at}/request-batch", json=large)).status_code == 404
+    async with serving.db.begin() as tx:
+        # Nothing was stored for who may not, and the same text once for who may.
+        assert (await tx.execute(select(func.count()).select_from(payload))).scalar_one() == 1
 
 
 async def test_batch_requests(running_desk: Desk, serving: ServingHouse):

@@ -4,16 +4,25 @@ import json
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
+from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text, update
 
+from quadrat.base.clock import now
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.runner.base import Runner
 from quadrat.serving.actions import pipeline_requests, pipelines
+from quadrat.serving.actions.packages import clean_later
 from quadrat.serving.actions.pipelines import PipelineChange
+from quadrat.serving.files import SPILL_BYTES
+from quadrat.serving.housekeeping import RESULTS_KEPT, Housekeeper
 from quadrat.serving.pipeline_types import START
+from quadrat.serving.rules.blobs import payload_key
+from quadrat.serving.tables import payload
+from quadrat.serving.tables import pipeline_request as request
 from quadrat.serving.types import DataKind, Field, FieldType, RequestState
 from support.flow import NUMBER, Builder, Flow, run_flow
 from support.serving import GATED, Gates, ServingHouse, model_processes, wait_until
@@ -54,9 +63,115 @@ async def test_batch_runs_every_object_and_keeps_each_request(serving: ServingHo
     for number, item in enumerate(found):
         assert (item.state, item.error_message) == (RequestState.COMPLETED, None)
         assert [run.object_name for run in item.runs] == ["a", "b", "c"]
-        assert [json.loads(run.result or b"")["number"] for run in item.runs] == [number + n for n in (1, 2, 3)]
-        assert [json.loads(run.data)["number"] for run in item.runs] == [number + n for n in (0, 1, 2)]
+        results = [json.loads(await build.text(run.result)) for run in item.runs]
+        assert results == [{"number": number + n} for n in (1, 2, 3)]
+        assert [json.loads(await build.text(run.data)) for run in item.runs] == [
+            {"number": number + n} for n in range(3)
+        ]
         assert None not in {run.request_id for run in item.runs}
+
+
+async def test_large_contents_lie_in_the_store_once_and_come_back_whole(
+    serving: ServingHouse, flow: Flow, build: Builder
+):
+    doubled = await serving.serve("class Model:\n    def request(self, data):\n        return data + data\n")
+    path = await build.chain(await serving.serve(), doubled, await serving.serve())
+    large = "é" * SPILL_BYTES
+    ids = await build.submit(path, large, "small")
+    first, second = await build.finished(path, ids)
+    assert (first.state, first.error_message) == (RequestState.COMPLETED, None)
+    assert [json.loads(await build.text(run.data)) for run in first.runs] == [large, large, large * 2]
+    assert [json.loads(await build.text(run.result)) for run in first.runs] == [large, large * 2, large * 2]
+    a, b, c = first.runs
+    # What is handed on as it is lies there once.
+    assert first.data == a.data
+    assert a.result == b.data
+    assert b.result == c.data == c.result
+    assert {type(item) for item in (first.data, a.result, b.result)} == {UUID}
+    assert [run.result for run in second.runs] == [b'"small"', b'"smallsmall"', b'"smallsmall"']
+    async with serving.db.begin() as tx:
+        owners = (await tx.execute(select(payload.c.pipeline_request_id))).scalars()
+        assert set(owners) == {ids[0]}
+
+
+async def test_large_result_of_small_data_fans_out_through_mappings(serving: ServingHouse, flow: Flow, build: Builder):
+    fields = {"text": FieldType.STRING}
+    long = "class Model:\n    def request(self, data):\n        return {'text': data['text'] * 400_000}\n"
+    short = "class Model:\n    def request(self, data):\n        return {'text': str(len(data['text']))}\n"
+    wide, narrow = [await serving.serve(source, fields, fields) for source in (long, short)]
+    path = await build.pipeline(fields)
+    await build.add(path, "wide", wide)
+    await build.attach(path, START, "wide", "text")
+    for number in range(6):
+        await build.add(path, f"narrow-{number}", narrow)
+        await build.attach(path, "wide", f"narrow-{number}", "text")
+    (found,) = await build.finished(path, await build.submit(path, {"text": "x"}))
+    assert found.state is RequestState.COMPLETED, found.error_message
+    assert [run.result for run in found.runs[1:]] == [b'{"text":"400000"}'] * 6
+    assert {type(run.data) for run in found.runs[1:]} == {UUID}
+
+
+@pytest.mark.parametrize("way", ["deleted", "too old", "pipeline deleted"])
+async def test_large_contents_go_with_their_request(serving: ServingHouse, flow: Flow, build: Builder, way: str):
+    path = await build.chain(await serving.serve())
+    kept = await build.chain(await serving.serve())
+    large = "x" * (SPILL_BYTES + 1)
+    (found,) = await build.finished(path, await build.submit(path, large))
+    (other,) = await build.finished(kept, await build.submit(kept, large))
+    keys = []
+    for item in (found, other):
+        assert isinstance(item.data, UUID)
+        keys.append(payload_key(item.data))
+    async with serving.db.begin() as tx:
+        await tx.execute(update(payload).values(created_at=now() - timedelta(days=2)))
+        if way == "deleted":
+            await pipeline_requests.delete_requests(tx, serving.caller, path, [found.id])
+        elif way == "pipeline deleted":
+            await pipelines.delete_pipeline(tx, serving.caller, path)
+        else:
+            long_ago = now() - RESULTS_KEPT - timedelta(days=1)
+            of_it = request.c.id == found.id
+            await tx.execute(update(request).where(of_it).values(finished_at=long_ago))
+    # Asked for by who looks whether something is over, and by nobody else.
+    await Housekeeper(serving.db).look()
+
+    async def gone() -> bool:
+        return not await serving.blobs.exists(keys[0])
+
+    await serving.until(gone)
+    assert await serving.blobs.exists(keys[1])
+    assert len(await build.collect(kept, [other.id])) == 1
+
+
+async def test_large_contents_of_a_write_that_does_not_count_are_removed_some_day(
+    serving: ServingHouse, flow: Flow, build: Builder, gates: Gates
+):
+    long = "class Model:\n    def request(self, data):\n        return data * 300_000\n"
+    path = await build.chain(await serving.serve(GATED), await serving.serve(long))
+    (id_,) = await build.submit(path, json.loads(gates.data("stuck")))
+    await gates.reached("stuck")
+    async with serving.db.begin() as tx:
+        # Another engine has taken the request over.
+        await tx.execute(update(request).where(request.c.id == id_).values(lease_owner=uuid4()))
+    gates.open("stuck")
+
+    async def taken_up_again() -> bool:
+        (found,) = await build.collect(path, [id_])
+        return found.state is RequestState.COMPLETED
+
+    await serving.until(taken_up_again)
+    async with serving.db.begin() as tx:
+        await tx.execute(update(payload).values(created_at=now() - timedelta(days=2)))
+        await clean_later(tx)
+
+    async def all_have_owners() -> bool:
+        async with serving.db.begin() as tx:
+            query = select(payload.c.id).where(payload.c.pipeline_request_id.is_(None))
+            return not (await tx.execute(query)).all()
+
+    await serving.until(all_have_owners)
+    (found,) = await build.collect(path, [id_])
+    assert len(json.loads(await build.text(found.runs[1].result))) == len("stuck through") * 300_000
 
 
 async def test_batch_with_a_failed_object_fails_with_a_summary(serving: ServingHouse, flow: Flow, build: Builder):
@@ -183,7 +298,8 @@ async def test_killed_engine_leaves_the_rest_of_each_request_to_the_next(
     start()
     found = await build.finished(path, ids)
     assert {item.state for item in found} == {RequestState.COMPLETED}
-    assert [json.loads(item.runs[1].result or b"") for item in found] == [f"{name} through" for name in names]
+    results = [json.loads(await build.text(item.runs[1].result)) for item in found]
+    assert results == [f"{name} through" for name in names]
     # The first object of each request ran once, although its request was taken up twice.
     assert len(list(gates.folder.glob("*.first"))) == 12
 

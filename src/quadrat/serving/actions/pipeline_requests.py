@@ -1,6 +1,6 @@
 """Batch requests of pipelines, as their owner sees them. The engine works on them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -19,12 +19,11 @@ from quadrat.serving.store import pipelines as pipeline_store
 from quadrat.serving.types import BatchRequestSummary, RequestState
 
 MAX_ITEMS = 100
+_IN_ROWS: Mapping[int, UUID] = {}
 
 
-async def create_requests(
-    tx: AsyncConnection, caller: Caller, path: PipelinePath, items: Sequence[bytes]
-) -> tuple[list[UUID], datetime]:
-    """Accept requests, all or none.
+async def check_requests(tx: AsyncConnection, caller: Caller, path: PipelinePath, items: Sequence[bytes]) -> Pipeline:
+    """Whether these requests may be made, and would be accepted now.
 
     Args:
         tx: The transaction.
@@ -33,7 +32,7 @@ async def create_requests(
         items: The request data of each, as JSON text.
 
     Returns:
-        Their ids in the order of the items, and the time of their creation.
+        The pipeline.
 
     Raises:
         QuadratError: not_found, forbidden; invalid, also when nothing is attached to the start.
@@ -41,17 +40,49 @@ async def create_requests(
     _, pipeline = await open_pipeline(tx, caller, path, "pipelines.requests.create")
     if not 1 <= len(items) <= MAX_ITEMS:
         raise QuadratError(ErrorKind.INVALID, f"One call takes 1 to {MAX_ITEMS} requests, not {len(items)}.")
-    return await accept_requests(tx, pipeline, items)
+    await _check_items(tx, pipeline, items)
+    return pipeline
+
+
+async def create_requests(
+    tx: AsyncConnection,
+    caller: Caller,
+    path: PipelinePath,
+    items: Sequence[bytes],
+    payloads: Mapping[int, UUID] = _IN_ROWS,
+) -> tuple[list[UUID], datetime]:
+    """Accept requests, all or none.
+
+    Args:
+        tx: The transaction.
+        caller: Who asks.
+        path: The pipeline.
+        items: The request data of each, as JSON text.
+        payloads: For those of the items, by their position, that lie in the store already: under which payload.
+
+    Returns:
+        Their ids in the order of the items, and the time of their creation.
+
+    Raises:
+        QuadratError: As `check_requests`.
+    """
+    pipeline = await check_requests(tx, caller, path, items)
+    return await _insert(tx, pipeline, items, payloads)
 
 
 async def accept_requests(
-    tx: AsyncConnection, pipeline: Pipeline, items: Sequence[bytes]
+    tx: AsyncConnection, pipeline: Pipeline, items: Sequence[bytes], payloads: Mapping[int, UUID] = _IN_ROWS
 ) -> tuple[list[UUID], datetime]:
     """Accept requests of a pipeline that was opened before, all or none.
 
     Raises:
         QuadratError: invalid.
     """
+    await _check_items(tx, pipeline, items)
+    return await _insert(tx, pipeline, items, payloads)
+
+
+async def _check_items(tx: AsyncConnection, pipeline: Pipeline, items: Sequence[bytes]) -> None:
     for item in items:
         check_input(pipeline.input, item)
     if pipeline.input.file_fields:
@@ -60,9 +91,15 @@ async def accept_requests(
         raise QuadratError(
             ErrorKind.INVALID, f"Nothing is attached to the start of pipeline {pipeline.name}: attach an object."
         )
+
+
+async def _insert(
+    tx: AsyncConnection, pipeline: Pipeline, items: Sequence[bytes], payloads: Mapping[int, UUID]
+) -> tuple[list[UUID], datetime]:
     # Ids sort by time, but only between milliseconds.
     ids = sorted(new_uuid() for _ in items)
-    created_at = await store.insert_requests(tx, pipeline.id, dict(zip(ids, items, strict=True)))
+    contents = {id_: payloads.get(at, item) for at, (id_, item) in enumerate(zip(ids, items, strict=True))}
+    created_at = await store.insert_requests(tx, pipeline.id, contents)
     await announce_pipeline_requests(tx, pipeline.id)
     return ids, created_at
 

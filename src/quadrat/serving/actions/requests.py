@@ -71,20 +71,25 @@ async def create_requests(
         QuadratError: As `check_requests`.
     """
     version = await check_requests(tx, caller, path, items)
+    return await _insert(tx, version.id, items, payloads)
+
+
+async def accept_requests(
+    tx: AsyncConnection, version_id: VersionId, items: Sequence[bytes], payloads: Mapping[int, UUID] = _IN_ROWS
+) -> list[UUID]:
+    """Accept requests whose data was checked when they were planned; what does not fit any more fails when it runs."""
+    return (await _insert(tx, version_id, items, payloads))[0]
+
+
+async def _insert(
+    tx: AsyncConnection, version_id: VersionId, items: Sequence[bytes], payloads: Mapping[int, UUID]
+) -> tuple[list[UUID], datetime]:
     # Ids sort by time, but only between milliseconds.
     ids = sorted(new_uuid() for _ in items)
     stored = {ids[position]: payload_id for position, payload_id in payloads.items()}
-    created_at = await store.insert_requests(tx, version.id, dict(zip(ids, items, strict=True)), stored)
-    await announce_requests(tx, version.id)
-    return ids, created_at
-
-
-async def accept_requests(tx: AsyncConnection, version_id: VersionId, items: Sequence[bytes]) -> list[UUID]:
-    """Accept requests whose data was checked when they were planned; what does not fit any more fails when it runs."""
-    ids = sorted(new_uuid() for _ in items)
-    await store.insert_requests(tx, version_id, dict(zip(ids, items, strict=True)), {})
+    created_at = await store.insert_requests(tx, version_id, dict(zip(ids, items, strict=True)), stored)
     await announce_requests(tx, version_id)
-    return ids
+    return ids, created_at
 
 
 async def get_requests(

@@ -1,7 +1,7 @@
 """Runs pipelines: direct requests for those who wait, batch requests from the database."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from quadrat.base.clock import now
@@ -15,6 +15,7 @@ from quadrat.serving.actions.pipelines import PipelinePath, no_pipeline
 from quadrat.serving.batch import BatchTiming
 from quadrat.serving.connector_types import Delivery
 from quadrat.serving.engine import ServingEngine, failed
+from quadrat.serving.files import is_large
 from quadrat.serving.flow.courier import Courier
 from quadrat.serving.flow.dispatcher import LeaseLostError, PipelineDispatcher, Record
 from quadrat.serving.flow.plans import Plans
@@ -23,8 +24,10 @@ from quadrat.serving.log_types import LogPlace
 from quadrat.serving.pipeline_types import ClaimedPipelineRequest, Pipeline, PipelineId, Plan, Step, StepRun
 from quadrat.serving.pool import PoolClosedError
 from quadrat.serving.rules.metrics import Metric
+from quadrat.serving.rules.pipelines import map_data
 from quadrat.serving.rules.values import check_input
 from quadrat.serving.signals import DELIVERIES, PIPELINE_REQUESTS
+from quadrat.serving.types import Content
 
 _MAX_MESSAGE = 2000
 
@@ -119,11 +122,13 @@ class PipelineEngine:
         deadline = asyncio.get_running_loop().time() + pipeline_timeout_s
         request = _Request(new_uuid(), plan.pipeline, deadline, pipeline_timeout_s, model_timeout_s)
 
-        async def execute(step: Step, given: bytes) -> StepRun:
+        async def execute(step: Step, given: Content) -> StepRun:
+            assert isinstance(given, bytes)  # noqa: S101 - nothing of a direct request is stored
+            mapped = map_data(given, step.mapping)
             if step.object.version_id is not None:
-                done = await self._run_model(request, step, given)
+                done = await self._run_model(request, step, mapped)
             else:
-                message, done = self._message(request, step, given)
+                message, done = self._message(request, step, mapped)
                 try:
                     async with asyncio.timeout_at(deadline):
                         await self._courier.send(message)
@@ -133,7 +138,7 @@ class PipelineEngine:
             return done
 
         await walk(plan.steps, data, execute)
-        self._count(request, data)
+        self._count(request, len(data))
         return request.id, [item for item in request.runs if item.is_model]
 
     # Batch requests.
@@ -142,38 +147,59 @@ class PipelineEngine:
         plan = await self.plans.find_by_id(pipeline_id)
         if plan is None:
             raise LeaseLostError
-        try:
-            check_input(plan.pipeline.input, item.data)
-            refuse_unattached(plan)
-        except QuadratError as error:
-            # The pipeline has changed since the request was accepted.
-            await self._batch.record(Record(item.id, message=error.message))
-            return
+        async with self._engine.files.brought(item.data) as data:
+            input_bytes = len(data)
+            try:
+                check_input(plan.pipeline.input, data)
+                refuse_unattached(plan)
+            except QuadratError as error:
+                # The pipeline has changed since the request was accepted.
+                await self._batch.record(Record(item.id, message=error.message))
+                return
+        del data
         request = _Request(item.id, plan.pipeline)
 
-        async def execute(step: Step, given: bytes) -> StepRun:
+        async def execute(step: Step, given: Content) -> StepRun:
             done = item.done.get(step.path) or await self._execute_durably(request, step, given)
             request.runs.append(done)
             return done
 
         await walk(plan.steps, item.data, execute)
         await self._batch.record(Record(item.id, message=summary_of(request.runs)))
-        self._count(request, item.data)
+        self._count(request, input_bytes)
 
-    async def _execute_durably(self, request: _Request, step: Step, given: bytes) -> StepRun:
+    async def _execute_durably(self, request: _Request, step: Step, given: Content) -> StepRun:
         """Run a step and write what it has made before anything behind it starts."""
-        if step.object.version_id is None:
-            message, done = self._message(request, step, given)
-            await self._batch.record(Record(request.id, done, message))
+        message = None
+        async with self._engine.files.brought(given) as text:
+            mapped = map_data(text, step.mapping)
+            if step.object.version_id is None:
+                message, done = self._message(request, step, mapped)
+            else:
+                done = await self._run_model(request, step, mapped)
+            known = [] if isinstance(given, bytes) else [(text, given)]
+            data = await self._to_keep(mapped, known)
+            result = done.result if done.result is None else await self._to_keep(done.result, known)
+            done = replace(done, data=data, result=result)
+        record = Record(request.id, done, message)
+        if message is not None:
+            await self._batch.record(record)
             await self._courier.attempted(message.id)
-            return done
-        done = await self._run_model(request, step, given)
-        record = Record(request.id, done)
-        if done.success and step.following:
+        elif done.success and step.following:
             await self._batch.record(record)
         else:
             self._batch.record_later(record)
         return done
+
+    async def _to_keep(self, content: Content, known: list[tuple[bytes, UUID]]) -> Content:
+        """What is written of a content: its payload when it is large, which may be one of those that are known."""
+        if not isinstance(content, bytes) or not is_large(content):
+            return content
+        payload_id = next((id_ for text, id_ in known if text == content), None)
+        if payload_id is None:
+            payload_id = await self._engine.files.add_payload(content)
+            known.append((content, payload_id))
+        return payload_id
 
     # Steps.
 
@@ -244,10 +270,10 @@ class PipelineEngine:
     def _say(self, request: _Request, step: Step, text: str) -> None:
         self._engine.logbook.write(self._place(request, step), text)
 
-    def _count(self, request: _Request, data: bytes) -> None:
+    def _count(self, request: _Request, input_bytes: int) -> None:
         meter, pipeline = self._engine.meter, request.pipeline
         meter.count(pipeline.project_id, Metric.PIPELINE_REQUESTS, pipeline.uuid)
-        meter.count(pipeline.project_id, Metric.PIPELINE_INPUT_BYTES, pipeline.uuid, len(data))
+        meter.count(pipeline.project_id, Metric.PIPELINE_INPUT_BYTES, pipeline.uuid, input_bytes)
 
 
 def refuse_unattached(plan: Plan) -> None:

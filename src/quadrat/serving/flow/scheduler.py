@@ -93,17 +93,19 @@ class Scheduler:
 
     async def _make(self, item: Schedule, minute: datetime) -> None:
         if item.timetable.is_batch:
+            data = [item.timetable.data]
+            payloads = await self._engine.files.spill(data)
             async with self._db.begin() as tx:
                 if not await store.note_fired(tx, item.id, minute):
                     return
                 if item.pipeline_id is None:
                     assert item.version_id is not None  # noqa: S101 - one of the two is there
-                    (request_id,) = await accept_requests(tx, item.version_id, [item.timetable.data])
+                    (request_id,) = await accept_requests(tx, item.version_id, data, payloads)
                 else:
                     found = await pipeline_store.find_pipeline(tx, item.project_id, item.object_name)
                     if found is None:
                         return
-                    ((request_id,), _) = await accept_pipeline_requests(tx, found, [item.timetable.data])
+                    ((request_id,), _) = await accept_pipeline_requests(tx, found, data, payloads)
             self._say(item, request_id, f"Schedule {item.name} has made request {request_id}.")
             return
         async with self._db.begin() as tx:

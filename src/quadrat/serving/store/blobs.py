@@ -1,10 +1,10 @@
 """Rows of blobs and of payloads that are too large for a row."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, exists, func, insert, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.identity.types import ProjectId
@@ -98,6 +98,18 @@ async def attach_payloads(tx: AsyncConnection, request_ids: dict[UUID, UUID]) ->
         await tx.execute(update(payload).where(payload.c.id == payload_id).values(request_id=request_id))
 
 
+async def attach_pipeline_payloads(tx: AsyncConnection, request_ids: Mapping[UUID, UUID]) -> None:
+    """Give payloads to their requests of pipelines, each under its own id."""
+    statement = (
+        update(payload)
+        .where(payload.c.id == bindparam("attached_id"))
+        .values(pipeline_request_id=bindparam("attached_to"))
+    )
+    rows = [{"attached_id": id_, "attached_to": request_id} for id_, request_id in sorted(request_ids.items())]
+    if rows:
+        await tx.execute(statement, rows)
+
+
 async def list_abandoned_payloads(tx: AsyncConnection, abandoned_after: timedelta, limit: int) -> Sequence[UUID]:
     """Payloads whose requests are gone, or never came."""
     query = select(payload.c.id).where(_is_abandoned(abandoned_after)).limit(limit)
@@ -128,7 +140,11 @@ def _is_over(abandoned_after: timedelta) -> ColumnElement[bool]:
 
 
 def _is_abandoned(abandoned_after: timedelta) -> ColumnElement[bool]:
-    return and_(payload.c.request_id.is_(None), payload.c.created_at < func.now() - abandoned_after)
+    return and_(
+        payload.c.request_id.is_(None),
+        payload.c.pipeline_request_id.is_(None),
+        payload.c.created_at < func.now() - abandoned_after,
+    )
 
 
 async def measure_bytes(tx: AsyncConnection) -> tuple[int, int]:

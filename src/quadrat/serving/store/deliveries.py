@@ -125,13 +125,11 @@ async def list_due_connectors(tx: AsyncConnection) -> Sequence[ConnectorId]:
 async def release(tx: AsyncConnection, owner: UUID) -> None:
     """Let others bring at once what an engine holds."""
     await tx.execute(
-        update(delivery)
-        .where(delivery.c.id.in_(_held_by(owner)))
-        .values(lease_owner=null(), due_at=func.now())
+        update(delivery).where(delivery.c.id.in_(_held_by(owner))).values(lease_owner=null(), due_at=func.now())
     )
 
 
-def _held_by(owner: UUID, ids: Collection[UUID] | None = None) -> Select[tuple[UUID]]:
+def _held_by(owner: UUID, ids: Collection[UUID] | None = None) -> Select[UUID]:
     """What an engine holds, locked in one order for all, so that no two of its writes wait for each other in a ring."""
     query = select(delivery.c.id).where(delivery.c.lease_owner == owner).order_by(delivery.c.id).with_for_update()
     return query if ids is None else query.where(delivery.c.id.in_(ids))

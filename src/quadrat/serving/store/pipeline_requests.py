@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import bindparam, case, delete, func, insert, literal, null, select, update
@@ -11,18 +10,20 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.serving.pipeline_types import ClaimedPipelineRequest, PipelineId, PipelineRequest, StepRun
+from quadrat.serving.store.blobs import attach_pipeline_payloads
 from quadrat.serving.tables import pipeline_request as request
 from quadrat.serving.tables import pipeline_run as run
-from quadrat.serving.types import BatchRequestSummary, RequestState
+from quadrat.serving.types import BatchRequestSummary, Content, RequestState
 
 _NO_LEASE = {"lease_owner": null(), "lease_expires_at": null()}
 _ENDED = (RequestState.COMPLETED, RequestState.FAILED)
 
 
-async def insert_requests(tx: AsyncConnection, pipeline_id: PipelineId, items: Mapping[UUID, bytes]) -> datetime:
+async def insert_requests(tx: AsyncConnection, pipeline_id: PipelineId, items: Mapping[UUID, Content]) -> datetime:
     """Accept requests; returns the time of their creation."""
-    rows = [{"id": id_, "pipeline_id": pipeline_id, "data": data} for id_, data in items.items()]
+    rows = [{"id": id_, "pipeline_id": pipeline_id, **_to_columns("data", data)} for id_, data in items.items()]
     await tx.execute(insert(request), rows)
+    await attach_pipeline_payloads(tx, {data: id_ for id_, data in items.items() if isinstance(data, UUID)})
     return (await tx.execute(select(func.now()))).scalar_one()
 
 
@@ -34,6 +35,7 @@ async def list_requests(
         request.c.id,
         request.c.state,
         request.c.data,
+        request.c.data_payload_id,
         request.c.error_message,
         request.c.created_at,
         request.c.updated_at,
@@ -41,8 +43,10 @@ async def list_requests(
     rows = (await tx.execute(query)).all()
     runs = await _runs_of(tx, [row[0] for row in rows if row[1] in _ENDED])
     return [
-        PipelineRequest(id_, RequestState(state), data, error_message, created_at, updated_at, tuple(runs[id_]))
-        for id_, state, data, error_message, created_at, updated_at in rows
+        PipelineRequest(
+            id_, RequestState(state), _from_columns(data, payload_id), message, created_at, updated_at, tuple(runs[id_])
+        )
+        for id_, state, data, payload_id, message, created_at, updated_at in rows
     ]
 
 
@@ -108,14 +112,16 @@ async def claim(
             attempt=request.c.attempt + 1,
             updated_at=func.now(),
         )
-        .returning(request.c.id, request.c.data, request.c.attempt, request.c.created_at)
+        .returning(request.c.id, request.c.data, request.c.data_payload_id, request.c.attempt, request.c.created_at)
     )
     claimed = (await tx.execute(statement)).all()
-    again = [id_ for id_, _data, attempt, _at in claimed if attempt > 1]
+    again = [id_ for id_, _data, _payload_id, attempt, _at in claimed if attempt > 1]
     done = await _runs_of(tx, again) if again else defaultdict(list)
     return [
-        ClaimedPipelineRequest(id_, data, attempt, created_at, {item.path: item for item in done[id_]})
-        for id_, data, attempt, created_at in sorted(claimed, key=lambda row: row[0])
+        ClaimedPipelineRequest(
+            id_, _from_columns(data, payload_id), attempt, created_at, {item.path: item for item in done[id_]}
+        )
+        for id_, data, payload_id, attempt, created_at in sorted(claimed, key=lambda row: row[0])
     ]
 
 
@@ -141,8 +147,8 @@ async def insert_runs(tx: AsyncConnection, runs: Sequence[tuple[UUID, StepRun]])
             "is_model": item.is_model,
             "request_id": item.request_id,
             "success": item.success,
-            "data": item.data,
-            "result": item.result,
+            **_to_columns("data", item.data),
+            **_to_columns("result", item.result),
             "error_message": item.error_message,
             "started_at": item.started_at,
             "finished_at": item.finished_at,
@@ -150,6 +156,8 @@ async def insert_runs(tx: AsyncConnection, runs: Sequence[tuple[UUID, StepRun]])
         for id_, item in runs
     ]
     await tx.execute(pg_insert(run).on_conflict_do_nothing(), rows)
+    stored = {value: id_ for id_, item in runs for value in (item.data, item.result) if isinstance(value, UUID)}
+    await attach_pipeline_payloads(tx, stored)
 
 
 async def finish(tx: AsyncConnection, ended: Mapping[UUID, str | None]) -> None:
@@ -230,6 +238,11 @@ async def list_waiting_pipelines(tx: AsyncConnection) -> Sequence[PipelineId]:
     return [PipelineId(id_) for id_ in (await tx.execute(query)).scalars()]
 
 
+async def has_finished_before(tx: AsyncConnection, moment: datetime) -> bool:
+    """Whether there are requests whose results have been kept long enough."""
+    return (await tx.execute(select(request.c.id).where(request.c.finished_at < moment).limit(1))).first() is not None
+
+
 async def delete_finished_before(tx: AsyncConnection, moment: datetime, limit: int) -> int:
     """Remove requests whose results have been kept long enough; returns how many there were, at most `limit`."""
     old = select(request.c.id).where(request.c.finished_at < moment).limit(limit)
@@ -247,7 +260,9 @@ async def _runs_of(tx: AsyncConnection, ids: Collection[UUID]) -> Mapping[UUID, 
             run.c.request_id,
             run.c.success,
             run.c.data,
+            run.c.data_payload_id,
             run.c.result,
+            run.c.result_payload_id,
             run.c.error_message,
             run.c.started_at,
             run.c.finished_at,
@@ -257,6 +272,20 @@ async def _runs_of(tx: AsyncConnection, ids: Collection[UUID]) -> Mapping[UUID, 
     )
     found: dict[UUID, list[StepRun]] = defaultdict(list)
     for row in await tx.execute(query) if ids else ():
-        values: tuple[Any, ...] = tuple(row)
-        found[values[0]].append(StepRun(*values[1:]))
+        request_id, path, name, is_model, run_id, success, data, data_id, result, result_id, *facts = row
+        contents = _from_columns(data, data_id), result if result_id is None else result_id
+        found[request_id].append(StepRun(path, name, is_model, run_id, success, *contents, *facts))
     return found
+
+
+def _to_columns(name: str, content: Content | None) -> dict[str, Content | None]:
+    """The two columns for one content, of which at most one is filled."""
+    is_stored = isinstance(content, UUID)
+    return {name: None if is_stored else content, f"{name}_payload_id": content if is_stored else None}
+
+
+def _from_columns(text: bytes | None, payload_id: UUID | None) -> Content:
+    if payload_id is not None:
+        return payload_id
+    assert text is not None  # noqa: S101 - one of the two is filled
+    return text

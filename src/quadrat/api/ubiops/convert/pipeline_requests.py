@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from quadrat.api.ubiops.convert.contents import to_value
 from quadrat.api.ubiops.convert.requests import to_list_response
 from quadrat.api.ubiops.convert.times import to_utc
 from quadrat.serving.pipeline_types import Pipeline, PipelineRequest, Plan, StepRun
@@ -36,7 +37,7 @@ def to_pipeline_request_list(plan: Plan, request_id: UUID, runs: Sequence[StepRu
 
 def to_pipeline_result_list(pipeline: Pipeline, request: PipelineRequest) -> dict[str, Any]:
     """`BatchPipelineRequestResultList`; a plain text travels in an object, as the client reads nothing else."""
-    data: Any = msgspec.Raw(request.data)
+    data: Any = to_value(request.data)
     summary = BatchRequestSummary(request.id, request.state, request.created_at, request.updated_at)
     return {
         **to_list_response(summary),
@@ -59,7 +60,7 @@ def to_pipeline_result_list(pipeline: Pipeline, request: PipelineRequest) -> dic
 
 def _data_of(run: StepRun) -> dict[str, Any]:
     return {
-        "request_data": msgspec.Raw(run.data),
-        "result": None if run.result is None else msgspec.Raw(run.result),
+        "request_data": to_value(run.data),
+        "result": to_value(run.result),
         "error_message": run.error_message,
     }

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from quadrat.api.ubiops.convert.contents import to_value
 from quadrat.api.ubiops.convert.times import to_utc
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.serving.actions.access import VersionPath
@@ -91,12 +92,12 @@ def to_list_response(request: BatchRequestSummary | BatchRequest) -> dict[str, A
 
 
 def to_result_list(request: BatchRequest) -> dict[str, Any]:
-    """`BatchModelRequestResultList`; null for what lies in the store."""
+    """`BatchModelRequestResultList`."""
     return {
         **to_list_response(request),
         "error_message": request.error_message,
-        "request_data": None if request.data is None else msgspec.Raw(request.data),
-        "result": None if request.result is None else msgspec.Raw(request.result),
+        "request_data": to_value(request.data_payload_id or request.data),
+        "result": to_value(request.result_payload_id or request.result),
     }
 
 

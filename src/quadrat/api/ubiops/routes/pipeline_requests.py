@@ -18,6 +18,7 @@ from quadrat.api.ubiops.convert.requests import (
     to_states,
 )
 from quadrat.api.ubiops.paths import PIPELINE, AtPipeline
+from quadrat.api.ubiops.results import results_response
 from quadrat.api.ubiops.routes.direct import BareRoute
 from quadrat.api.ubiops.schemas.pipeline_requests import BatchPipelineRequestResultList, PipelineRequestList
 from quadrat.api.ubiops.schemas.requests import (
@@ -31,6 +32,7 @@ from quadrat.errors import ErrorKind, QuadratError
 from quadrat.identity.authenticator import Authenticator
 from quadrat.serving.actions import pipeline_requests as requests
 from quadrat.serving.actions.pipelines import PipelinePath
+from quadrat.serving.files import is_large
 from quadrat.serving.flow.engine import PipelineEngine
 
 _PIPELINE_TIMEOUTS_S, _PIPELINE_DEFAULT_S = range(10, 7200 + 1), 3600
@@ -114,8 +116,13 @@ async def batch_pipeline_requests_create(request: Request, path: AtPipeline, cal
     """Accept requests that run in the background, all or none."""
     db: Database = request.state.db
     items = to_items(await request.body(), request.headers.get("content-type", ""))
+    if any(map(is_large, items)):
+        # Nothing is stored before it is sure that the caller may.
+        async with db.begin() as tx:
+            await requests.check_requests(tx, caller, path, items)
+    payloads = await request.state.engine.files.spill(items)
     async with db.begin() as tx:
-        accepted = await requests.create_requests(tx, caller, path, items)
+        accepted = await requests.create_requests(tx, caller, path, items, payloads)
     return json_response(to_create_responses(*accepted))
 
 
@@ -130,10 +137,12 @@ async def batch_pipeline_requests_list(
 
 
 @router.get(_ONE, operation_id="batch_pipeline_request_get", response_model=BatchPipelineRequestResultList)
-async def batch_pipeline_request_get(path: AtPipeline, pipeline_request_id: str, caller: SignedIn, tx: Tx) -> Response:
+async def batch_pipeline_request_get(
+    request: Request, path: AtPipeline, pipeline_request_id: str, caller: SignedIn, tx: Tx
+) -> Response:
     """One request, with what each object has made of it once all have ended."""
     pipeline, (found,) = await requests.get_requests(tx, caller, path, [to_request_id(pipeline_request_id)])
-    return json_response(to_pipeline_result_list(pipeline, found))
+    return results_response(to_pipeline_result_list(pipeline, found), request.state.engine.files)
 
 
 @router.delete(_ONE, operation_id="batch_pipeline_request_delete", status_code=204)
@@ -154,7 +163,8 @@ async def batch_pipeline_requests_batch_collect(request: Request, path: AtPipeli
     ids = to_ids(await request.body())
     async with db.begin() as tx:
         pipeline, found = await requests.get_requests(tx, caller, path, ids)
-    return json_response([to_pipeline_result_list(pipeline, item) for item in found])
+    made = [to_pipeline_result_list(pipeline, item) for item in found]
+    return results_response(made, request.state.engine.files)
 
 
 @router.post(

@@ -1,8 +1,6 @@
 """Batch requests of a version."""
 
-from collections.abc import Sequence
 from typing import Annotated, Any
-from uuid import UUID
 
 from fastapi import Query, Request
 from starlette.responses import Response
@@ -16,6 +14,7 @@ from quadrat.api.ubiops.convert.requests import (
     to_list_response,
     to_request_detail,
     to_request_id,
+    to_result_list,
     to_states,
 )
 from quadrat.api.ubiops.paths import VERSION, AtVersion
@@ -29,10 +28,8 @@ from quadrat.api.ubiops.schemas.requests import (
 )
 from quadrat.api.wire import Tx, json_response
 from quadrat.db.engine import Database
-from quadrat.identity.types import Caller
 from quadrat.serving.actions import requests
-from quadrat.serving.actions.access import VersionPath
-from quadrat.serving.files import SPILL_BYTES, Files
+from quadrat.serving.files import is_large
 
 router = new_router("Model requests")
 
@@ -61,22 +58,14 @@ async def batch_model_requests_create(request: Request, path: AtVersion, caller:
     """Accept requests that run in the background, all or none."""
     db: Database = request.state.db
     items = to_items(await request.body(), request.headers.get("content-type", ""))
-    payloads = await _spill(request, caller, path, items)
+    if any(map(is_large, items)):
+        # Nothing is stored before it is sure that the caller may.
+        async with db.begin() as tx:
+            await requests.check_requests(tx, caller, path, items)
+    payloads = await request.state.engine.files.spill(items)
     async with db.begin() as tx:
         accepted = await requests.create_requests(tx, caller, path, items, payloads)
     return json_response(to_create_responses(*accepted))
-
-
-async def _spill(request: Request, caller: Caller, path: VersionPath, items: Sequence[bytes]) -> dict[int, UUID]:
-    """Store the items that are too large for a row, once it is sure that the caller may."""
-    large = [position for position, item in enumerate(items) if len(item) > SPILL_BYTES]
-    if not large:
-        return {}
-    db: Database = request.state.db
-    files: Files = request.state.engine.files
-    async with db.begin() as tx:
-        await requests.check_requests(tx, caller, path, items)
-    return {position: await files.add_payload(items[position]) for position in large}
 
 
 @router.get(_BATCH, operation_id="batch_model_requests_list", response_model=list[BatchModelRequestListResponse])
@@ -100,8 +89,8 @@ async def batch_model_requests_get(
     request: Request, path: AtVersion, request_id: str, caller: SignedIn, tx: Tx
 ) -> Response:
     """One request with its data, and its result once it has completed."""
-    found = await requests.get_requests(tx, caller, path, [to_request_id(request_id)])
-    return results_response(found, request.state.engine.files, alone=True)
+    (found,) = await requests.get_requests(tx, caller, path, [to_request_id(request_id)])
+    return results_response(to_result_list(found), request.state.engine.files)
 
 
 @router.delete(_ONE, operation_id="batch_model_requests_delete", status_code=204)
@@ -122,7 +111,7 @@ async def batch_model_requests_batch_collect(request: Request, path: AtVersion, 
     ids = to_ids(await request.body())
     async with db.begin() as tx:
         found = await requests.get_requests(tx, caller, path, ids)
-    return results_response(found, request.state.engine.files)
+    return results_response([to_result_list(item) for item in found], request.state.engine.files)
 
 
 @router.post(
