@@ -5,9 +5,8 @@ mark.
 """
 
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +14,7 @@ import polars as pl
 
 from quadrat.objects.exporting.types import Columns, Images, TablePlan
 from quadrat.objects.frames import specs
-from quadrat.objects.frames.specs import Array, Column, Ids, Numbers, Positions
+from quadrat.objects.frames.specs import Array, Column, Ids, Positions
 from quadrat.objects.store.exports import (
     AcquisitionRow,
     Block,
@@ -33,8 +32,8 @@ _SUN = {letter.value: letter.value for letter in SunPosition}
 _MOMENT = "%F %T%.f"
 _BOM = b"\xef\xbb\xbf"
 _EMPTY = '""'
-_TEXT = pl.String
 _LINK, _COMPLEMENT, _ORIG_ID = TextColumn("link"), TextColumn("complement"), TextColumn("orig_id")
+_ID = "id"
 
 
 class _Owners:
@@ -47,6 +46,7 @@ class _Owners:
 
     def __init__(self, column: Column, ids: Sequence[int]) -> None:
         self.column = column
+        self.places_name = f"place of {column.name}"
         self._ids = np.array(ids, np.int64)
 
     def places(self, ids: Ids) -> Positions:
@@ -56,6 +56,18 @@ class _Owners:
             return np.zeros(len(ids), np.intp)
         at = np.minimum(np.searchsorted(self._ids, ids), n - 1)
         return np.where(self._ids[at] == ids, at, n)
+
+    def spec(self, name: str, values: Sequence[Any], *, is_float: bool = False) -> "_Spec":
+        """A column of what is known of the owner of each object.
+
+        Args:
+            name: Of the column.
+            values: One for each owner.
+            is_float: Numbers instead of texts.
+        """
+        # The last place stands for what is missing.
+        series = pl.Series([*values, None], dtype=pl.Float64 if is_float else pl.String)
+        return _Spec(name, is_float, pl.lit(series).gather(pl.col(self.places_name)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,67 +88,12 @@ class LineImage(NamedTuple):
     rank: int | None
 
 
-class LineBlock:
-    """A block as it was read, whose texts are taken apart once for all the tables that it goes into."""
-
-    def __init__(self, block: Block, needs: BlockNeeds) -> None:
-        self.block = block
-        self._packed = {column: block.texts[place] for place, column in enumerate(needs.texts)}
-        self._texts: dict[TextColumn, pl.Series] = {}
-
-    def text(self, column: TextColumn) -> pl.Series:
-        """A text of each object."""
-        if column not in self._texts:
-            # One text with NULs in it becomes a column without a Python object for each cell.
-            joined = pl.Series([self._packed[column].decode()])
-            self._texts[column] = joined.str.split("\0").explode()
-        return self._texts[column]
-
-
-class _Lines:
-    """What the columns of a table are made from.
-
-    Args:
-        source: Where the objects of the lines are.
-        at: Position in the block of the object of each line.
-        images: One for each line, where the table names images.
-    """
-
-    def __init__(self, source: LineBlock, at: Positions, images: Sequence[LineImage]) -> None:
-        self.images = images
-        self._source = source
-        self._block = source.block
-        self._at = at
-        self._numbers: Numbers = source.block.numbers[at].astype(np.float64)
-        self._places: dict[_Owners, Positions] = {}
-
-    def ids(self) -> Ids:
-        return self._block.ids[self._at]
-
-    def value(self, column: Column) -> Array:
-        values = self._block.values[column][self._at]
-        return values.astype(values.dtype.newbyteorder("="))
-
-    def text(self, column: TextColumn) -> pl.Series:
-        return self._source.text(column).gather(self._at)
-
-    def number(self, position: int) -> pl.Series:
-        return _number(self._numbers[:, position])
-
-    def places(self, owners: _Owners) -> Positions:
-        """Where the owners of the objects stand; found once for all that is written of them."""
-        if owners not in self._places:
-            self._places[owners] = owners.places(self.value(owners.column))
-        return self._places[owners]
-
-
-_Make = Callable[[_Lines], pl.Series]
-
-
 class _Spec(NamedTuple):
+    """A column of a table, and what it is made of: columns as `TableWriter.read` finds them."""
+
     name: str
     is_float: bool
-    make: _Make
+    made: pl.Expr
 
 
 class TableWriter:
@@ -149,8 +106,9 @@ class TableWriter:
 
     def __init__(self, plan: TablePlan, catalog: Catalog) -> None:
         self._plan = plan
-        self._catalog = catalog
-        self._specs = list(_specs(plan, catalog))
+        self._owners = _owners(catalog)
+        self._specs = list(_specs(plan, catalog, self._owners))
+        self._made = [spec.made.alias(str(place)) for place, spec in enumerate(self._specs)]
         texts = [_ORIG_ID, _LINK]
         if Columns.COMMENT in plan.columns:
             texts.append(_COMPLEMENT)
@@ -165,25 +123,49 @@ class TableWriter:
 
     def header(self) -> bytes:
         """The lines before all others."""
-        rows = [[spec.name for spec in self._specs]]
+        specs_ = [(spec.name, spec.is_float) for spec in self._specs]
+        if self._plan.images is not Images.NONE:
+            specs_ = [("img_file_name", False), ("img_rank", False), *specs_]
+        rows = [[name for name, _ in specs_]]
         if self._plan.types_row:
-            rows.append(["[f]" if spec.is_float else "[t]" for spec in self._specs])
+            rows.append(["[f]" if is_float else "[t]" for _, is_float in specs_])
         text = "".join("\t".join(map(_quoted, row)) + "\n" for row in rows)
         return text.encode("latin-1", "replace") if self._plan.latin1 else _BOM + text.encode()
 
-    def lines(self, source: LineBlock, at: Positions, images: Sequence[LineImage]) -> bytes | memoryview:
-        """Lines as they stand in the file.
-
-        Args:
-            source: Where their objects are.
-            at: Position in the block of the object of each line.
-            images: One for each line, where the plan names images.
-        """
-        found = _Lines(source, at, images)
-        frame = pl.DataFrame([spec.make(found).alias(str(place)) for place, spec in enumerate(self._specs)])
+    def read(self, block: Block) -> pl.DataFrame:
+        """The objects of a block as they are written, one row for each, in their order; images aside."""
+        native = {column.name: _native(values) for column, values in block.values.items()}
+        raw: dict[str, Any] = {_ID: block.ids, **native}
+        for owners in self._owners.all():
+            if owners.column in block.values:
+                raw[owners.places_name] = owners.places(native[owners.column.name])
+        columns = [pl.Series(name, values) for name, values in raw.items()]
+        for column, text in zip(self.needs.texts, block.texts, strict=True):
+            # One text with NULs in it becomes a column without a Python object for each cell.
+            columns.append(pl.Series(_text(column), [text.decode()]).str.split("\0").explode())
+        # Turned on its side once, so that each feature lies in one piece.
+        numbers = np.ascontiguousarray(block.numbers.T, np.float64)
+        columns += [pl.Series(_number(at), values, nan_to_null=True) for at, values in enumerate(numbers)]
+        frame = pl.DataFrame(columns).select(self._made)
         if self._plan.decimal_comma:
             is_float = pl.selectors.float()
             frame = frame.with_columns(is_float.cast(pl.String).str.replace(".", ",", literal=True))
+        return frame
+
+    def lines(self, frame: pl.DataFrame, at: Positions, images: Sequence[LineImage]) -> bytes | memoryview:
+        """Lines as they stand in the file.
+
+        Args:
+            frame: A block that was read.
+            at: Row of the object of each line.
+            images: One for each line, where the plan names images.
+        """
+        if len(at) != len(frame) or (np.diff(at) != 1).any():
+            frame = frame[at]
+        if self._plan.images is not Images.NONE:
+            paths = pl.Series("path", [image.path for image in images], pl.String)
+            ranks = pl.Series("rank", [image.rank for image in images], pl.Int32)
+            frame = pl.DataFrame([paths, ranks, *frame.get_columns()])
         written = io.BytesIO()
         frame.write_csv(written, include_header=False, separator="\t", quote_style="non_numeric", null_value=_EMPTY)
         if self._plan.latin1:
@@ -214,110 +196,121 @@ _INTERNAL_VALUES = (
 )
 
 
-def _specs(plan: TablePlan, catalog: Catalog) -> Iterator[_Spec]:
-    if plan.images is not Images.NONE:
-        yield _Spec(
-            "img_file_name", False, lambda lines: pl.Series([image.path for image in lines.images], dtype=_TEXT)
-        )
-        yield _Spec("img_rank", False, lambda lines: pl.Series([image.rank for image in lines.images], dtype=pl.Int32))
-    yield _Spec("object_id", False, lambda lines: lines.text(_ORIG_ID))
+@dataclass(frozen=True, slots=True)
+class _OwnersOf:
+    """Everything that objects belong to."""
+
+    samples: _Owners
+    acquisitions: _Owners
+    authors: _Owners
+    taxa: _Owners
+    predicted: _Owners
+
+    def all(self) -> Sequence[_Owners]:
+        return self.samples, self.acquisitions, self.authors, self.taxa, self.predicted
+
+
+def _owners(catalog: Catalog) -> _OwnersOf:
+    taxa = [row.id for row in catalog.taxa]
+    return _OwnersOf(
+        _Owners(specs.SAMPLE, [row.id for row in catalog.samples]),
+        _Owners(specs.ACQUISITION, [row.id for row in catalog.acquisitions]),
+        _Owners(specs.AUTHOR, [row[0] for row in catalog.authors]),
+        _Owners(specs.TAXON, taxa),
+        _Owners(specs.PREDICTED_TAXON, taxa),
+    )
+
+
+def _specs(plan: TablePlan, catalog: Catalog, owners: _OwnersOf) -> Iterator[_Spec]:
+    yield _Spec("object_id", False, pl.col(_text(_ORIG_ID)))
     if not plan.only_annotations:
         yield from _facts(plan)
-    yield from _annotations(plan, catalog)
+    yield from _annotations(plan, catalog, owners)
     if plan.only_annotations:
         return
     if Columns.COMMENT in plan.columns:
-        yield _Spec("complement_info", False, lambda lines: lines.text(_COMPLEMENT))
+        yield _Spec("complement_info", False, pl.col(_text(_COMPLEMENT)))
     if Columns.OBJECT in plan.columns:
         yield from _features(catalog.free)
-    yield from _places(plan, catalog)
-
-
-def _places(plan: TablePlan, catalog: Catalog) -> Iterator[_Spec]:
-    samples = _Owners(specs.SAMPLE, [row.id for row in catalog.samples])
-    acquisitions = _Owners(specs.ACQUISITION, [row.id for row in catalog.acquisitions])
     if Columns.SAMPLE in plan.columns:
-        yield from _of_samples(samples, catalog)
+        yield from _of_samples(owners.samples, catalog)
     if Columns.PROCESS in plan.columns:
-        yield from _of_processes(acquisitions, catalog)
+        yield from _of_processes(owners.acquisitions, catalog)
     if Columns.ACQUISITION in plan.columns:
-        yield from _of_acquisitions(acquisitions, catalog)
+        yield from _of_acquisitions(owners.acquisitions, catalog)
     if plan.object_id or plan.internal_ids:
-        yield _Spec("objid", False, lambda lines: pl.Series(lines.ids()))
+        yield _Spec("objid", False, pl.col(_ID))
     if plan.internal_ids:
-        yield from _internal(samples, catalog)
+        yield from _internal(owners, catalog)
 
 
 def _facts(plan: TablePlan) -> Iterator[_Spec]:
     day, time = _formats(formatted=plan.formatted_dates)
-    yield _Spec("object_lat", True, lambda lines: _number(lines.value(specs.LATITUDE)))
-    yield _Spec("object_lon", True, lambda lines: _number(lines.value(specs.LONGITUDE)))
-    yield _Spec("object_date", False, lambda lines: _dates(lines.value(specs.DATE), day))
-    yield _Spec("object_time", False, lambda lines: _times(lines.value(specs.TIME), time))
-    yield _Spec("object_link", False, lambda lines: lines.text(_LINK))
-    yield _Spec("object_depth_min", True, lambda lines: _number(lines.value(specs.DEPTH_MIN)))
-    yield _Spec("object_depth_max", True, lambda lines: _number(lines.value(specs.DEPTH_MAX)))
+    yield _Spec("object_lat", True, _float(specs.LATITUDE))
+    yield _Spec("object_lon", True, _float(specs.LONGITUDE))
+    yield _Spec("object_date", False, _date(specs.DATE, day))
+    yield _Spec("object_time", False, _time(specs.TIME, time))
+    yield _Spec("object_link", False, pl.col(_text(_LINK)))
+    yield _Spec("object_depth_min", True, _float(specs.DEPTH_MIN))
+    yield _Spec("object_depth_max", True, _float(specs.DEPTH_MAX))
 
 
-def _annotations(plan: TablePlan, catalog: Catalog) -> Iterator[_Spec]:
+def _annotations(plan: TablePlan, catalog: Catalog, owners: _OwnersOf) -> Iterator[_Spec]:
     day, time = _formats(formatted=plan.formatted_dates)
-    authors = _Owners(specs.AUTHOR, [row[0] for row in catalog.authors])
-    taxa = _Owners(specs.TAXON, [row.id for row in catalog.taxa])
-    yield _Spec("object_annotation_status", False, lambda lines: _states(lines.value(specs.STATE)))
-    yield _owned("object_annotation_person_name", authors, [row[1] for row in catalog.authors])
-    yield _owned("object_annotation_person_email", authors, [row[2] for row in catalog.authors])
-    yield _Spec("object_annotation_date", False, lambda lines: _moments(lines.value(specs.DECIDED_AT), day))
-    yield _Spec("object_annotation_time", False, lambda lines: _moments(lines.value(specs.DECIDED_AT), time))
-    yield _owned("object_annotation_category", taxa, [row.display_name for row in catalog.taxa])
+    yield _Spec("object_annotation_status", False, _word(specs.STATE, _STATUS))
+    yield owners.authors.spec("object_annotation_person_name", [row[1] for row in catalog.authors])
+    yield owners.authors.spec("object_annotation_person_email", [row[2] for row in catalog.authors])
+    yield _Spec("object_annotation_date", False, _moment(specs.DECIDED_AT, day))
+    yield _Spec("object_annotation_time", False, _moment(specs.DECIDED_AT, time))
+    yield owners.taxa.spec("object_annotation_category", [row.display_name for row in catalog.taxa])
     if plan.category_id:
         yield _id("object_annotation_category_id", specs.TAXON)
     else:
-        yield _owned("object_annotation_hierarchy", taxa, [row.hierarchy for row in catalog.taxa])
+        yield owners.taxa.spec("object_annotation_hierarchy", [row.hierarchy for row in catalog.taxa])
 
 
 def _features(free: FreeColumns) -> Iterator[_Spec]:
     for position, name in enumerate(free.object_numbers):
-        yield _Spec(f"object_{name}", True, partial(_Lines.number, position=position))
+        yield _Spec(f"object_{name}", True, pl.col(_number(position)))
     for position, name in enumerate(free.object_texts):
-        yield _Spec(f"object_{name}", False, partial(_Lines.text, column=TextColumn(position=position)))
+        yield _Spec(f"object_{name}", False, pl.col(_text(TextColumn(position=position))))
 
 
-def _internal(samples: _Owners, catalog: Catalog) -> Iterator[_Spec]:
-    taxa = _Owners(specs.PREDICTED_TAXON, [row.id for row in catalog.taxa])
+def _internal(owners: _OwnersOf, catalog: Catalog) -> Iterator[_Spec]:
     yield _id("processid_internal", specs.ACQUISITION)
     yield _id("acq_id_internal", specs.ACQUISITION)
     yield _id("sample_id_internal", specs.SAMPLE)
     yield _id("classif_id", specs.TAXON)
     yield _id("classif_who", specs.AUTHOR)
     yield _id("classif_auto_id", specs.PREDICTED_TAXON)
-    yield _owned("classif_auto_name", taxa, [row.display_name for row in catalog.taxa])
-    yield _Spec("classif_auto_score", True, lambda lines: _number(lines.value(specs.PREDICTED_SCORE)))
-    yield _Spec("classif_auto_when", False, lambda lines: _moments(lines.value(specs.PREDICTED_AT), _MOMENT))
-    yield _Spec("object_random_value", False, lambda lines: pl.Series(lines.value(specs.RANDOM_VALUE)))
-    yield _Spec("object_sunpos", False, lambda lines: _letters(lines.value(specs.SUN_POSITION), _SUN))
-    yield _owned("sample_lat", samples, [row.latitude for row in catalog.samples], is_float=True)
-    yield _owned("sample_long", samples, [row.longitude for row in catalog.samples], is_float=True)
+    yield owners.predicted.spec("classif_auto_name", [row.display_name for row in catalog.taxa])
+    yield _Spec("classif_auto_score", True, _float(specs.PREDICTED_SCORE))
+    yield _Spec("classif_auto_when", False, _moment(specs.PREDICTED_AT, _MOMENT))
+    yield _Spec("object_random_value", False, pl.col(specs.RANDOM_VALUE.name))
+    yield _Spec("object_sunpos", False, _word(specs.SUN_POSITION, _SUN))
+    yield owners.samples.spec("sample_lat", [row.latitude for row in catalog.samples], is_float=True)
+    yield owners.samples.spec("sample_long", [row.longitude for row in catalog.samples], is_float=True)
 
 
 # What is written of the things that objects belong to.
 
 
 def _of_samples(samples: _Owners, catalog: Catalog) -> Iterator[_Spec]:
-    yield _owned("sample_id", samples, [row.orig_id for row in catalog.samples])
-    yield _owned("sample_dataportal_descriptor", samples, [row.descriptor for row in catalog.samples])
+    yield samples.spec("sample_id", [row.orig_id for row in catalog.samples])
+    yield samples.spec("sample_dataportal_descriptor", [row.descriptor for row in catalog.samples])
     yield from _free_texts("sample", samples, catalog.free.sample_texts, [row.texts for row in catalog.samples])
 
 
 def _of_processes(acquisitions: _Owners, catalog: Catalog) -> Iterator[_Spec]:
     rows = catalog.acquisitions
-    yield _owned("process_id", acquisitions, [row.process_orig_id for row in rows])
+    yield acquisitions.spec("process_id", [row.process_orig_id for row in rows])
     yield from _free_texts("process", acquisitions, catalog.free.process_texts, [row.process_texts for row in rows])
 
 
 def _of_acquisitions(acquisitions: _Owners, catalog: Catalog) -> Iterator[_Spec]:
     rows = catalog.acquisitions
-    yield _owned("acq_id", acquisitions, [row.orig_id for row in rows])
-    yield _owned("acq_instrument", acquisitions, [row.instrument for row in rows])
+    yield acquisitions.spec("acq_id", [row.orig_id for row in rows])
+    yield acquisitions.spec("acq_instrument", [row.instrument for row in rows])
     yield from _free_texts("acq", acquisitions, catalog.free.acquisition_texts, [row.texts for row in rows])
 
 
@@ -327,63 +320,59 @@ def _free_texts(
     for position, name in enumerate(names):
         # An array may be shorter than there are names.
         values = [row[position] if position < len(row) else None for row in texts]
-        yield _owned(f"{prefix}_{name}", owners, values)
-
-
-def _owned(name: str, owners: _Owners, values: Sequence[Any], *, is_float: bool = False) -> _Spec:
-    # The last place stands for what is missing.
-    series = pl.Series([*values, None], dtype=pl.Float64 if is_float else pl.String)
-    return _Spec(name, is_float, lambda lines: series.gather(lines.places(owners)))
-
-
-def _id(name: str, column: Column) -> _Spec:
-    return _Spec(name, False, lambda lines: _whole(lines.value(column), specs.NO_ID))
+        yield owners.spec(f"{prefix}_{name}", values)
 
 
 # Values as columns.
 
 
-def _number(values: Array) -> pl.Series:
-    return pl.Series(np.ascontiguousarray(values, np.float64)).fill_nan(None)
+def _text(column: TextColumn) -> str:
+    return f"text {column.name or column.position}"
 
 
-def _whole(values: Array, missing: int) -> pl.Series:
-    series = pl.Series(values)
-    return series.set(series == missing, None)
+def _number(position: int) -> str:
+    return f"number {position}"
+
+
+def _native(values: Array) -> Array:
+    return values.astype(values.dtype.newbyteorder("="))
+
+
+def _id(name: str, column: Column) -> _Spec:
+    return _Spec(name, False, _unless(column, specs.NO_ID))
+
+
+def _unless(column: Column, missing: int) -> pl.Expr:
+    values = pl.col(column.name)
+    return pl.when(values != missing).then(values)
+
+
+def _float(column: Column) -> pl.Expr:
+    return pl.col(column.name).fill_nan(None)
 
 
 def _formats(*, formatted: bool) -> tuple[str, str]:
     return ("%Y-%m-%d", "%H:%M:%S") if formatted else ("%Y%m%d", "%H%M%S")
 
 
-def _dates(values: Array, form: str) -> pl.Series:
-    missing = values == specs.NO_DATE
-    days = pl.Series(np.where(missing, 0, values) + _DAYS_TO_2000, dtype=pl.Int32).cast(pl.Date)
-    return days.dt.to_string(form).set(pl.Series(missing), None)
+def _date(column: Column, form: str) -> pl.Expr:
+    return (_unless(column, specs.NO_DATE) + _DAYS_TO_2000).cast(pl.Date).dt.to_string(form)
 
 
-def _times(values: Array, form: str) -> pl.Series:
-    missing = values == specs.NO_TIME
-    times = pl.Series(np.where(missing, 0, values) * 1000, dtype=pl.Int64).cast(pl.Time)
-    return times.dt.to_string(form).set(pl.Series(missing), None)
+def _time(column: Column, form: str) -> pl.Expr:
+    return (_unless(column, specs.NO_TIME) * 1000).cast(pl.Time).dt.to_string(form)
 
 
-def _moments(values: Array, form: str) -> pl.Series:
-    missing = values == specs.NO_MOMENT
-    moments = pl.Series(np.where(missing, 0, values) + _US_TO_2000, dtype=pl.Int64).cast(pl.Datetime("us"))
-    return moments.dt.to_string(form).set(pl.Series(missing), None)
+def _moment(column: Column, form: str) -> pl.Expr:
+    return (_unless(column, specs.NO_MOMENT) + _US_TO_2000).cast(pl.Datetime("us")).dt.to_string(form)
 
 
-def _states(values: Array) -> pl.Series:
-    return _letters(values, _STATUS)
-
-
-def _letters(values: Array, words: Mapping[str, str]) -> pl.Series:
+def _word(column: Column, words: Mapping[str, str]) -> pl.Expr:
     """A word for each letter; nothing for those that have none."""
-    place = np.full(256, len(words), np.intp)
-    for at, letter in enumerate(words):
-        place[ord(letter)] = at
-    return pl.Series([*words.values(), None]).gather(place[values])
+    by_letter: list[str | None] = [None] * 256
+    for letter, word in words.items():
+        by_letter[ord(letter)] = word
+    return pl.lit(pl.Series(by_letter, dtype=pl.String)).gather(pl.col(column.name))
 
 
 def _quoted(text: str) -> str:

@@ -9,14 +9,15 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.objects.exporting.images import ImageBook, WantedImage
-from quadrat.objects.exporting.table import Catalog, LineBlock, LineImage, TableWriter
+from quadrat.objects.exporting.table import Catalog, LineImage, TableWriter
 from quadrat.objects.exporting.types import Exporter, ExportOrder, Images, Layout, Put, Split, TablePlan, file_of
 from quadrat.objects.exporting.zip import ZipStream
-from quadrat.objects.frames.specs import TAXON, Ids
+from quadrat.objects.frames.specs import TAXON, Ids, Positions
 from quadrat.objects.rules.export_names import NO_CATEGORY, distinct, safe_folder, taxon_folder
 from quadrat.objects.rules.filters import read_filters
 from quadrat.objects.store import exports as store
@@ -24,7 +25,8 @@ from quadrat.objects.store.exports import Block, ImageRow
 from quadrat.objects.store.filters import look_up
 from quadrat.objects.store.projects import free_columns
 
-_BLOCK_OBJECTS = 4_000
+_BLOCK_OBJECTS = 2000
+_RANKED_AT_A_TIME = 100_000
 _BATCH_IMAGES = 64
 _BATCH_BYTES = 8 * 1024 * 1024
 _MOST_NAMED = 20
@@ -92,6 +94,7 @@ class TableExport:
         catalog = await self._catalog(tx)
         owner = _OWNER.get(self._plan.split, "sample_id")
         selected = await store.list_selected(tx, selection, owner)
+        await store.read_blocks_alone(tx)
         objects = await asyncio.to_thread(self._sorted, *selected, catalog)
         del selected
         self._book.taxa = {row.id: taxon_folder(row.display_name) for row in catalog.taxa}
@@ -151,17 +154,16 @@ class TableExport:
             Split.TAXON: [(row.id, row.display_name) for row in catalog.taxa],
         }.get(split, [(row.id, row.orig_id) for row in catalog.samples])
         named.sort(key=lambda pair: (pair[1], pair[0]))
-        rank = {id_: place for place, (id_, _) in enumerate(named)}
-        found, inverse = np.unique(owners, return_inverse=True)
-        # What has no owner comes last.
-        ranks = np.array([rank.get(id_, len(rank)) for id_ in found.tolist()], np.int32)
+        ranks = _ranks(owners, [id_ for id_, _ in named])
         # The numbers rise already, and equals keep their order.
-        order = np.argsort(ranks[inverse], kind="stable")
+        in_order = (ranks[1:] >= ranks[:-1]).all()
+        order: Positions | slice = slice(None) if in_order else np.argsort(ranks, kind="stable")
         if split is Split.NONE:
             return _Objects(ids[order], None, {0: self._base})
         clean = taxon_folder if split is Split.TAXON else safe_folder
-        there = set(found.tolist())
-        names = distinct([(id_, clean(name)) for id_, name in named if id_ in there] + [(-1, NO_CATEGORY)])
+        there = set(np.unique(ranks).tolist())
+        kept = [(id_, clean(name)) for place, (id_, name) in enumerate(named) if place in there]
+        names = distinct([*kept, (-1, NO_CATEGORY)])
         return _Objects(ids[order], owners[order], names)
 
     async def _fetch(
@@ -186,7 +188,7 @@ class TableExport:
         """The text of one block, which may go into several tables."""
         ids = objects.ids[start : start + _BLOCK_OBJECTS]
         groups = np.zeros(len(ids), np.int64) if objects.groups is None else objects.groups[start : start + len(ids)]
-        source = LineBlock(block, writer.needs)
+        frame = writer.read(block)
         bounds = [0, *(np.flatnonzero(np.diff(groups)) + 1).tolist(), len(ids)]
         for first, last in pairwise(bounds):
             group = int(groups[first])
@@ -202,7 +204,7 @@ class TableExport:
                 ]
                 at = np.repeat(at, [len(found) for found in of_each])
                 named = [image for found in of_each for image in found]
-            self._steps.append(partial(self._zip.write, writer.lines(source, at, named)))
+            self._steps.append(partial(self._zip.write, writer.lines(frame, at, named)))
             self._n_lines += len(at)
 
     def _begin_table(self, writer: TableWriter, group: int, name: str) -> None:
@@ -263,6 +265,22 @@ class TableExport:
             if error.kind is not ErrorKind.NOT_FOUND:
                 raise
             return None
+
+
+def _ranks(owners: Ids, in_order: Sequence[int]) -> npt.NDArray[np.int32]:
+    """The place of each owner in an order; what has none comes last."""
+    last = len(in_order)
+    numbers = np.array([-1, *in_order], np.int64)
+    places = np.array([last, *range(last)], np.int32)
+    rising = np.argsort(numbers)
+    numbers, places = numbers[rising], places[rising]
+    ranks = np.empty(len(owners), np.int32)
+    # In pieces, so that the memory in between stays small.
+    for start in range(0, len(owners), _RANKED_AT_A_TIME):
+        part = owners[start : start + _RANKED_AT_A_TIME]
+        at = np.minimum(np.searchsorted(numbers, part), last)
+        ranks[start : start + len(part)] = np.where(numbers[at] == part, places[at], last)
+    return ranks
 
 
 def _read_file(path: Path) -> bytes | None:

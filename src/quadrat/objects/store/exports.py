@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from psycopg import sql
 from sqlalchemy import ColumnElement, Date, Double, Label, Text, cast, func, literal, select
+from sqlalchemy import text as statement_text
 from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -32,9 +33,10 @@ _ROWS = sql.SQL(
     "SELECT {values} FROM objects.object o JOIN objects.fact f ON f.object_id = o.id "
     "LEFT JOIN objects.feature e ON e.object_id = o.id WHERE o.id = ANY(%(ids)s) AND o.project_id = {project}"
 )
-# Always of the same length and without NULL, so that all arrays take the same number of bytes.
+# Always of the same length and without NULL, so that all arrays take the same number of bytes. Whether there is a NULL
+# stands in the head of an array.
 _NUMBERS = sql.SQL(
-    "CASE WHEN cardinality(e.numbers) = {n} THEN array_replace(e.numbers, NULL, {nan}) ELSE "
+    "CASE WHEN cardinality(e.numbers) = {n} AND num_nulls(VARIADIC e.numbers) = 0 THEN e.numbers ELSE "
     "(array_replace(coalesce(e.numbers, '{{}}'), NULL, {nan}) || array_fill({nan}, ARRAY[{n}]))[1:{n}] END AS numbers"
 )
 _IMAGES = """
@@ -127,16 +129,22 @@ class TaxonRow(NamedTuple):
 async def list_selected(tx: AsyncConnection, selection: Selection, owner: str) -> tuple[Ids, Ids]:
     """Objects by number, and what each belongs to: a column of `object`; -1 for none."""
     sent = [func.int8send(func.coalesce(object_.c[owner], -1))]
-    pages = [np.empty((0, 2), np.int64)]
+    ids, owners = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     after = -1
     while True:
         data = (await _page(tx, selection, sent, after, set()))[0]
-        page = np.frombuffer(data, ">i8").reshape(-1, 2).astype(np.int64)
-        pages.append(page)
+        page = np.frombuffer(data, ">i8").reshape(-1, 2)
+        ids.append(page[:, 0].astype(np.int64))
+        owners.append(page[:, 1].astype(np.int64))
         if len(page) < _PAGE:
             break
         after = int(page[-1, 0])
-    return np.concatenate([page[:, 0] for page in pages]), np.concatenate([page[:, 1] for page in pages])
+    return np.concatenate(ids), np.concatenate(owners)
+
+
+async def read_blocks_alone(tx: AsyncConnection) -> None:
+    """From now on one process reads: starting others for each block would take longer than the block."""
+    await tx.execute(statement_text("SET LOCAL max_parallel_workers_per_gather = 0"))
 
 
 async def read_block(tx: AsyncConnection, project_id: ProjectId, object_ids: Ids, needs: BlockNeeds) -> Block:
