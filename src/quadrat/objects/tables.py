@@ -332,6 +332,7 @@ feature = Table("feature", metadata, _FeatureColumns, schema=SCHEMA)
 class _HistoryColumns(TypedColumns):
     object_id: Named[int] = Column(BigInteger, primary_key=True, autoincrement=False)
     # Number of the change (`clock.last`) that ended this state: one line per object and change, the newest the highest.
+    # 0 and less for what a backup has brought along.
     change: Named[int] = Column(BigInteger, primary_key=True, autoincrement=False)
     # When the state was entered; the epoch when unknown.
     entered_at: Named[datetime] = Column(DateTime(timezone=True))

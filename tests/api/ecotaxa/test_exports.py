@@ -197,7 +197,12 @@ async def test_internal_ids_and_types_come_when_asked_for(bench: ExportBench):
 
 ALL_STATE = """
 SELECT f.orig_id, f.latitude, f.longitude, f.depth_min, f.depth_max, f.date, f.time, f.sun_position, f.link,
-       o.state, o.taxon_id, o.author_id, o.decided_at, o.predicted_taxon_id, o.predicted_score,
+       f.complement, f.random_value, o.state, o.taxon_id, o.author_id, o.decided_at, o.predicted_taxon_id,
+       o.predicted_score, o.predicted_at,
+       (SELECT json_agg(json_build_array(h.state, h.taxon_id, h.author_id, h.entered_at, h.score) ORDER BY h.change)
+        FROM objects.history h WHERE h.object_id = o.id)::text,
+       (SELECT json_build_array(g.taxon_ids, g.scores, g.predicted_at) FROM objects.prediction g
+        WHERE g.object_id = o.id AND g.predicted_at = o.predicted_at)::text,
        e.numbers, e.texts, s.orig_id, s.descriptor, s.free_texts, s.latitude, s.longitude,
        a.orig_id, a.instrument, a.free_texts, p.orig_id, p.free_texts,
        (SELECT json_agg(json_build_array(i.rank, i.file_name, i.extension, i.width_px, i.height_px, i.size_bytes)
@@ -232,7 +237,39 @@ async def test_copy_without_a_folder_for_it_is_refused_with_a_way_out(bench: Exp
         await export(context, {"deliver": True})
 
 
-async def test_backup_imported_into_an_empty_project_is_the_same_project(bench: ExportBench, tmp_path: Path):
+async def live(bench: ExportBench) -> None:
+    """What happens to objects in the life of a project, and what no column of an index file can say."""
+    other = await bench.house.make_person()
+    ids = dict(await bench.rows("SELECT orig_id, object_id FROM objects.fact WHERE project_id = :p"))
+    first, second = bench.names.values()
+
+    async def post(operation: str, **body: Any) -> None:
+        answer = await bench.http.post(f"/object_set/{operation}", json=body)
+        assert answer.status_code == 200, answer.text
+
+    targets = [ids["o2"], ids["o3"], ids["o5"]]
+    guessed = {"classifications": [first, second, first], "scores": [0.25, 1 / 3, 0.75], "keep_log": True}
+    await post("classify_auto", target_ids=targets, **guessed)
+    await post("classify", target_ids=[ids["o3"], ids["o1"]], classifications=[first] * 2, wanted_qualification="D")
+    await post("classify", target_ids=[ids["o3"]], classifications=[second], wanted_qualification="V")
+    change = {
+        "objects.history": f"author_id = {other.caller.user_id} WHERE object_id = {ids['o3']} AND state = 'D'",
+        "objects.fact": f"time = '12:00:00.25', complement = E'two\nlines' WHERE object_id = {ids['o1']}",
+        "objects.image": f"file_name = 'o1.png' WHERE object_id = {ids['o2']}",
+        "objects.net_sample": "latitude = -45.5, longitude = NULL WHERE project_id = :p AND orig_id = 's0'",
+    }
+    for name, words in change.items():
+        await bench.rows(f"UPDATE {name} SET {words}")
+    await bench.rows(f"DELETE FROM objects.image WHERE object_id = {ids['o5']}")
+    await bench.rows(
+        "INSERT INTO objects.prediction (object_id, predicted_at, taxon_ids, scores) SELECT id, predicted_at, "
+        f"'{{{first},{second}}}', '{{0.25,0.125}}' FROM objects.object WHERE id = {ids['o2']}"
+    )
+
+
+async def test_backup_imported_into_an_empty_project_is_the_same_project(own: ExportBench, tmp_path: Path):
+    bench = own
+    await live(bench)
     content = await bench.file("/backup")
     (tmp_path / "backup.zip").write_bytes(content)
     copy = await bench.house.make_project(bench.owner)
@@ -241,11 +278,23 @@ async def test_backup_imported_into_an_empty_project_is_the_same_project(bench: 
     before, after = await bench.rows(ALL_STATE), await bench.rows(ALL_STATE.replace(":p", str(copy.id)))
     assert before == after
     assert len(before) == 5
+    assert sum(line[18] is not None for line in before) == 3, "histories"
+    assert sum(line[19] is not None for line in before) == 1, "guesses"
     assert await images_of(bench, bench.project_id) == await images_of(bench, copy.id)
     # And once more: what the copy gives is what the first one gave.
     again = await dataclasses.replace(bench, project_id=copy.id).file("/backup")
-    tables = [name for name in members(content) if name.endswith(".tsv")]
-    assert {name: member(content, name) for name in tables} == {name: member(again, name) for name in tables}
+    tables = [name for name in members(content) if name.endswith((".tsv", ".jsonl"))]
+    assert len(tables) == 4
+    for name in tables:
+        assert member(content, name) == member(again, name)
+    # What happened before the backup can be taken back after it.
+    shared = dataclasses.replace(bench, project_id=copy.id)
+    (o3,) = [
+        line[0]
+        for line in await shared.rows("SELECT object_id FROM objects.fact WHERE project_id = :p AND orig_id = 'o3'")
+    ]
+    history = (await shared.http.get(f"/object/{o3}/history")).json()
+    assert [line["classif_qual"] for line in history] == ["D", "P"]
 
 
 async def test_backup_has_a_folder_for_each_sample_and_stores_images_as_they_are(bench: ExportBench):
@@ -253,12 +302,13 @@ async def test_backup_has_a_folder_for_each_sample_and_stores_images_as_they_are
     *names, log = members(content)
     assert log.startswith("job_")
     assert sorted(names) == [
-        "s0/ecotaxa_s0.tsv", "s0/o5.png", "s1/ecotaxa_s1.tsv", "s1/o1.png", "s1/o1_b.png", "s1/o2.png",
+        "quadrat.jsonl", "s0/ecotaxa_s0.tsv", "s0/o5.png", "s1/ecotaxa_s1.tsv", "s1/o1.png", "s1/o1_b.png", "s1/o2.png",
         "s2_x/ecotaxa_s2_x.tsv", "s2_x/o3.png", "s2_x/o4.png",
     ]  # fmt: skip
     with zipfile.ZipFile(io.BytesIO(content)) as packed:
         codings = {info.filename.rpartition(".")[2]: info.compress_type for info in packed.infolist()}
-    assert codings == {"tsv": zipfile.ZIP_DEFLATED, "png": zipfile.ZIP_STORED, "log": zipfile.ZIP_DEFLATED}
+    deflated = dict.fromkeys(("tsv", "jsonl", "log"), zipfile.ZIP_DEFLATED)
+    assert codings == {"png": zipfile.ZIP_STORED, **deflated}
     types, first, second, third = lines(member(content, "s1/ecotaxa_s1.tsv"))
     assert (types["img_file_name"], types["object_area"]) == ("[t]", "[f]")
     assert [(line["img_file_name"], line["img_rank"]) for line in (first, second, third)] == [

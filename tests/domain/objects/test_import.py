@@ -1,5 +1,6 @@
 """Imports into a real database and a real store, with real picture processes."""
 
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -367,3 +368,90 @@ async def test_update_changes_what_it_says_and_makes_nothing(lab: Lab, tmp_path:
     assert await lab.rows("SELECT n_validated FROM objects.project_taxon WHERE project_id = :p AND taxon_id > 0") == [
         (1,)
     ]
+
+
+# What a backup brings along beside its index files.
+
+HEAD = '{"format":"quadrat-backup","version":1,"samples":{}}\n'
+
+
+def backup(path: Path, extra: dict[str, Any], cells: dict[str, Any] | None = None, *, head: str = HEAD) -> Path:
+    """An archive of one object with a line about it."""
+    line = json.dumps({"object_id": "o1", **extra})
+    images = {} if cells and cells.get("img_file_name") == "" else {"back/s1/o1.png": picture()}
+    index = table([row(1, **cells or {})])
+    return archive(path, {"back/s1/ecotaxa_s1.tsv": index, **images, "back/quadrat.jsonl": head + line + "\n"})
+
+
+@pytest.mark.parametrize(
+    ("extra", "words"),
+    [
+        ({"predicted": {"taxon_id": 1, "score": 1.5}}, "predicted.score"),
+        ({"complement": "a\0b"}, "complement"),
+        ({"decided_at": "2020-01-01T00:00:00"}, "timezone"),
+        ({"past": [{"state": "U", "taxon_id": 1, "entered_at": "2020-01-01T00:00:00Z"}]}, "past[0].state"),
+        ({"image_names": {"0": "x" * 300}}, "image_names"),
+    ],
+)
+async def test_backup_with_a_bad_line_is_refused_with_its_number(
+    extra: dict[str, Any], words: str, lab: Lab, tmp_path: Path
+):
+    (problem,) = await lab.refused(backup(tmp_path / "a.zip", extra))
+    assert "Invalid line 2 of back/quadrat.jsonl" in problem
+    assert words in problem
+
+
+@pytest.mark.parametrize("head", ["", '{"format":"quadrat-backup","version":2}\n', "no json\n"])
+async def test_backup_of_an_unknown_format_is_refused(head: str, lab: Lab, tmp_path: Path):
+    (problem,) = await lab.refused(backup(tmp_path / "a.zip", {}, head=head))
+    assert "Invalid line 1 of back/quadrat.jsonl" in problem
+    assert "Without this file" in problem
+
+
+async def test_taxa_of_a_backup_that_are_not_there_refuse_it(lab: Lab, tmp_path: Path):
+    missing = 2**62
+    at = "2020-01-01T00:00:00Z"
+    for extra in (
+        {"predicted": {"taxon_id": missing}},
+        {"predicted": {"taxon_id": missing, "at": at, "guesses": [[missing, 0.5]]}},
+        {"past": [{"state": "P", "taxon_id": missing, "entered_at": at}]},
+    ):
+        (problem,) = await lab.refused(backup(tmp_path / "a.zip", extra))
+        assert problem.endswith(f"correct them prior to reload: {missing}")
+
+
+async def test_authors_of_a_backup_that_nobody_knows_are_asked_for(lab: Lab, tmp_path: Path):
+    taxon = await lab.make_taxon(f"T {lab.project_id}")
+    gone = f"Gone-{lab.project_id}@example.org"
+    past = {"state": "V", "taxon_id": taxon, "entered_at": "2020-01-01T00:00:00.5Z", "author": gone}
+    path = backup(tmp_path / "a.zip", {"past": [past]})
+    with pytest.raises(NamesMissingError) as asked:
+        await lab.load(path)
+    assert asked.value.missing.users == [gone.lower()]
+    await lab.load(path, answers=Answers({gone.lower(): lab.user_id}))
+    history = "SELECT h.change, h.state, h.author_id FROM objects.history h JOIN objects.fact f USING (object_id) "
+    assert await lab.rows(history + "WHERE f.project_id = :p") == [(0, "V", lab.user_id)]
+
+
+async def test_index_file_that_was_edited_is_right_against_the_backup(lab: Lab, tmp_path: Path):
+    old, new = [await lab.make_taxon(f"{name} {lab.project_id}") for name in ("Old", "New")]
+    kept = {"predicted": {"taxon_id": old, "score": 0.25, "at": "2020-01-01T00:00:00Z"}, "complement": "kept"}
+    state = {"object_annotation_status": "predicted", "object_annotation_category_id": new}
+    await lab.load(backup(tmp_path / "a.zip", {**kept, "time": "12:00:00.5"}, {**state, "object_time": "120001"}))
+    assert await lab.rows(
+        "SELECT o.taxon_id, o.predicted_taxon_id, o.predicted_score, o.predicted_at, f.complement, f.time "
+        "FROM objects.object o JOIN objects.fact f ON f.object_id = o.id WHERE o.project_id = :p"
+    ) == [(new, new, 1.0, BEGAN, "kept", time(12, 0, 1))]
+
+
+async def test_object_without_an_image_comes_only_from_a_backup_that_says_so(lab: Lab, tmp_path: Path):
+    cells = {"img_file_name": "", "img_rank": ""}
+    (problem,) = await lab.refused(backup(tmp_path / "a.zip", {}, cells))
+    assert "img_file_name is empty" in problem
+    path = backup(tmp_path / "b.zip", {"has_image": False}, cells)
+    done = await lab.load(path)
+    assert (done.n_objects, done.n_images) == (1, 0)
+    assert (await lab.load(path, SKIP)).n_objects == 0
+    with pytest.raises(ImportRefusedError, match="1 error"):
+        await lab.load(path)
+    assert await lab.count("objects.fact") == 1

@@ -2,25 +2,29 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.errors import ErrorKind, QuadratError
+from quadrat.objects.exporting.extras import ExtraBook
 from quadrat.objects.exporting.images import ImageBook, WantedImage
 from quadrat.objects.exporting.table import Catalog, LineImage, TableWriter
 from quadrat.objects.exporting.types import Exporter, ExportOrder, Images, Layout, Put, Split, TablePlan, file_of
 from quadrat.objects.exporting.zip import ZipStream
 from quadrat.objects.frames.specs import TAXON, Ids, Positions
 from quadrat.objects.rules.export_names import NO_CATEGORY, distinct, safe_folder, taxon_folder
+from quadrat.objects.rules.extras import NAME as EXTRAS
 from quadrat.objects.rules.filters import read_filters
 from quadrat.objects.store import exports as store
+from quadrat.objects.store.backups import KeptObject, read_kept
 from quadrat.objects.store.exports import Block, ImageRow
 from quadrat.objects.store.filters import look_up
 from quadrat.objects.store.projects import free_columns
@@ -49,6 +53,14 @@ class _Objects:
     names: dict[int, str]
 
 
+class _Found(NamedTuple):
+    """A block of objects, with their images, and what is kept of them besides, by number."""
+
+    block: Block
+    images: Mapping[int, Sequence[ImageRow]]
+    kept: Mapping[int, KeptObject]
+
+
 class TableExport:
     """One export.
 
@@ -65,15 +77,17 @@ class TableExport:
         self._base = file_of(plan, order.project_id, order.at).name.removesuffix(".zip")
         self._zip = ZipStream(order.at)
         self._book = ImageBook(plan, order.project_id)
+        self._extras: ExtraBook | None = None
         self._group: int | None = None
         self._n_lines = 0
         self._steps: list[_Step] = []
 
     async def write(self, put: Put) -> int:
         """Hand out the bytes of the zip; how many lines there are."""
-        with closing(self._zip), closing(self._book):
+        with closing(self._zip), closing(self._book), ExitStack() as opened:
             async with self._exporter.db.snapshot() as tx:
-                await self._write_tables(tx, put)
+                await self._write_tables(tx, put, opened)
+            await self._write_extras(put)
             await self._write_images(put)
             await self._exporter.log(f"{self._n_lines} lines and {self._book.count} images exported")
             await put(await self._log())
@@ -87,7 +101,7 @@ class TableExport:
 
     # Tables.
 
-    async def _write_tables(self, tx: AsyncConnection, put: Put) -> None:
+    async def _write_tables(self, tx: AsyncConnection, put: Put, opened: ExitStack) -> None:
         order = self._order
         conditions = read_filters(order.filters)
         selection = await look_up(tx, order.project_id, conditions, order.user_id)
@@ -99,6 +113,8 @@ class TableExport:
         del selected
         self._book.taxa = {row.id: taxon_folder(row.display_name) for row in catalog.taxa}
         writer = TableWriter(self._plan, catalog)
+        if self._plan.extras and len(objects.ids):
+            self._extras = opened.enter_context(closing(ExtraBook(catalog.samples)))
         if not len(objects.ids) and self._plan.split is Split.NONE:
             self._begin_table(writer, 0, self._base)
         await self._write_blocks(tx, writer, objects, put)
@@ -114,9 +130,9 @@ class TableExport:
         packing = asyncio.create_task(self._pack([], put))
         try:
             for start in range(0, n, _BLOCK_OBJECTS):
-                block, images = await fetching
+                found = await fetching
                 fetching = asyncio.create_task(self._fetch(tx, objects, start + _BLOCK_OBJECTS, writer))
-                await asyncio.to_thread(self._format, writer, objects, start, block, images)
+                await asyncio.to_thread(self._format, writer, objects, start, found)
                 await packing
                 packing = asyncio.create_task(self._pack(self._taken(), put))
                 done = min(n, start + _BLOCK_OBJECTS)
@@ -166,46 +182,44 @@ class TableExport:
         names = distinct([*kept, (-1, NO_CATEGORY)])
         return _Objects(ids[order], owners[order], names)
 
-    async def _fetch(
-        self, tx: AsyncConnection, objects: _Objects, start: int, writer: TableWriter
-    ) -> tuple[Block, Mapping[int, Sequence[ImageRow]]]:
+    async def _fetch(self, tx: AsyncConnection, objects: _Objects, start: int, writer: TableWriter) -> _Found:
         ids = np.sort(objects.ids[start : start + _BLOCK_OBJECTS])
         block = await store.read_block(tx, self._order.project_id, ids, writer.needs)
         images: dict[int, list[ImageRow]] = {}
         if self._plan.images is not Images.NONE:
             for image in await store.list_images(tx, ids):
                 images.setdefault(image.object_id, []).append(image)
-        return block, images
+        return _Found(block, images, await read_kept(tx, ids) if self._plan.extras else {})
 
-    def _format(
-        self,
-        writer: TableWriter,
-        objects: _Objects,
-        start: int,
-        block: Block,
-        images: Mapping[int, Sequence[ImageRow]],
-    ) -> None:
+    def _format(self, writer: TableWriter, objects: _Objects, start: int, found: _Found) -> None:
         """The text of one block, which may go into several tables."""
         ids = objects.ids[start : start + _BLOCK_OBJECTS]
         groups = np.zeros(len(ids), np.int64) if objects.groups is None else objects.groups[start : start + len(ids)]
-        frame = writer.read(block)
+        frame = writer.read(found.block)
         bounds = [0, *(np.flatnonzero(np.diff(groups)) + 1).tolist(), len(ids)]
         for first, last in pairwise(bounds):
             group = int(groups[first])
             if group != self._group:
                 self._begin_table(writer, group, objects.names[group])
-            at = np.searchsorted(block.ids, ids[first:last])
+            at = np.searchsorted(found.block.ids, ids[first:last])
             named: list[LineImage] = []
             if self._plan.images is not Images.NONE:
-                taxa = block.values[TAXON][at].tolist()
+                taxa = found.block.values[TAXON][at].tolist()
                 of_each = [
-                    self._book.take(taxon, images.get(id_, ()))
-                    for id_, taxon in zip(ids[first:last].tolist(), taxa, strict=True)
+                    self._lines_of(id_, taxon, found) for id_, taxon in zip(ids[first:last].tolist(), taxa, strict=True)
                 ]
-                at = np.repeat(at, [len(found) for found in of_each])
-                named = [image for found in of_each for image in found]
+                at = np.repeat(at, [len(lines) for lines in of_each])
+                named = [image for lines in of_each for image in lines]
             self._steps.append(partial(self._zip.write, writer.lines(frame, at, named)))
             self._n_lines += len(at)
+
+    def _lines_of(self, object_id: int, taxon_id: int, found: _Found) -> Sequence[LineImage]:
+        """The images of an object, one for each of its lines."""
+        images = found.images.get(object_id, ())
+        lines = self._book.take(taxon_id, images)
+        if self._extras is not None:
+            self._extras.add(found.kept[object_id], images, lines)
+        return lines
 
     def _begin_table(self, writer: TableWriter, group: int, name: str) -> None:
         if self._group is not None:
@@ -216,6 +230,16 @@ class TableExport:
             path = f"{name}/{path}"
         self._book.begin(name, path)
         self._steps += [partial(self._zip.begin, path, deflate=True), partial(self._zip.write, writer.header())]
+
+    # What tables have no columns for.
+
+    async def _write_extras(self, put: Put) -> None:
+        if self._extras is None:
+            return
+        await put(self._zip.begin(EXTRAS, deflate=True))
+        for piece in self._extras.pieces():
+            await put(await asyncio.to_thread(self._zip.write, piece))
+        await put(self._zip.end())
 
     # Images.
 

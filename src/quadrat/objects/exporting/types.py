@@ -67,6 +67,7 @@ class TablePlan:
         formatted_dates: ``2014-04-20`` and ``12:00:00`` instead of ``20140420`` and ``120000``.
         decimal_comma: Instead of a point.
         latin1: Instead of UTF-8.
+        extras: A file besides with what tables have no columns for, so that imports make the same objects again.
     """
 
     columns: str = "OPASC"
@@ -82,6 +83,7 @@ class TablePlan:
     formatted_dates: bool = True
     decimal_comma: bool = False
     latin1: bool = False
+    extras: bool = False
 
 
 BACKUP = TablePlan(
@@ -93,6 +95,7 @@ BACKUP = TablePlan(
     category_id=True,
     types_row=True,
     formatted_dates=False,
+    extras=True,
 )
 """What imports make the same objects of again."""
 

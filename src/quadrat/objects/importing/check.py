@@ -1,12 +1,14 @@
 """Lines against each other, the project and the house: duplicates, known objects, names of taxa and people."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import datetime as dt
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
+from msgspec import structs
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.db.engine import Database
-from quadrat.objects.importing.rows import Facts, NewImage, NewObject, Row, State, Update
+from quadrat.objects.importing.rows import Facts, Former, NewImage, NewObject, Row, Said, State, Update
 from quadrat.objects.importing.scan import in_another_sample
 from quadrat.objects.importing.types import (
     Answers,
@@ -17,6 +19,7 @@ from quadrat.objects.importing.types import (
     ScannedLine,
     UpdateMode,
 )
+from quadrat.objects.rules.extras import Extra
 from quadrat.objects.rules.lines import Annotation
 from quadrat.objects.store import imports as store
 from quadrat.objects.store.imports import KnownObject, ProjectContent
@@ -75,7 +78,11 @@ class LineCheck:
                 names = {line.line.object_id for line in block}
                 known = await store.find_known_objects(tx, self._place.project_id, names)
             new = [line for line in block if self._is_new(line, known.get(line.line.object_id))]
-            await self._look_up_names(tx, [line.line.annotation for line in new if line.line.annotation])
+            await self._look_up_names(
+                tx,
+                [line.line.annotation for line in new if line.line.annotation],
+                [line.extra for line in new if line.extra is not None],
+            )
         checked = []
         for line in block:
             rows = self._rows_of(line, known.get(line.line.object_id))
@@ -87,7 +94,7 @@ class LineCheck:
         """Whether the line says something that the project does not have: about others nobody has to be asked."""
         if self._options.updates:
             return known is not None
-        return known is None or scanned.line.image not in known.images
+        return known is None or (scanned.image != "" and scanned.image not in known.images)
 
     def _rows_of(self, scanned: ScannedLine, known: KnownObject | None) -> list[Row]:
         line = scanned.line
@@ -125,19 +132,23 @@ class LineCheck:
             made = self._made.get(line.object_id)
             if made is None:
                 made = self._made[line.object_id] = len(self._made)
+                state = _exact(self._state_of(line.annotation), scanned.extra)
                 rows.append(
                     NewObject(
                         line.object_id,
                         scanned.sample,
                         scanned.acquisition,
-                        Facts(**line.columns),
-                        self._state_of(line.annotation),
+                        _facts_of(scanned),
+                        state,
+                        self._said_of(state, scanned.extra),
+                        self._past_of(scanned.extra),
                         by_position(line.numbers, scanned.numbers_at),
                         by_position([text or None for text in line.texts], scanned.texts_at),
                     )
                 )
-        rank = self._rank_of(line.rank, made, known)
-        rows.append(NewImage(made, None if known is None else known.id, rank, line.image))
+        if scanned.image:
+            rank = self._rank_of(line.rank, made, known)
+            rows.append(NewImage(made, None if known is None else known.id, rank, scanned.image))
         return rows
 
     def _rank_of(self, wanted: int | None, made: int | None, known: KnownObject | None) -> int:
@@ -195,7 +206,28 @@ class LineCheck:
                 return self._users[name]
         return self._place.importer_id
 
-    async def _look_up_names(self, tx: AsyncConnection, annotations: Iterable[Annotation]) -> None:
+    def _said_of(self, state: State | None, extra: Extra | None) -> Said | None:
+        """What a machine has said last: of a predicted object its state, which a backup knows better if it agrees."""
+        kept = None if extra is None else extra.predicted
+        if state is not None and state.letter == "P" and (kept is None or kept.taxon_id != state.taxon_id):
+            return Said(state.taxon_id, 1.0, state.at)
+        return None if kept is None else Said(kept.taxon_id, kept.score, kept.at, kept.guesses)
+
+    def _past_of(self, extra: Extra | None) -> list[Former]:
+        return [
+            Former(
+                past.state,
+                past.taxon_id,
+                past.entered_at,
+                self._users.get((past.author or "").lower()) if past.state in _HUMAN else None,
+                past.score,
+            )
+            for past in ([] if extra is None else extra.past)
+        ]
+
+    async def _look_up_names(
+        self, tx: AsyncConnection, annotations: Iterable[Annotation], extras: Sequence[Extra]
+    ) -> None:
         if self._options.update_mode is UpdateMode.FACTS:
             return
         annotations = list(annotations)
@@ -205,15 +237,18 @@ class LineCheck:
             found_taxa = await store.find_taxa(tx, new)
             self._taxa |= found_taxa
             self._missing_taxa |= new - found_taxa.keys()
-        ids = {found.taxon_id for found in annotations if found.taxon_id is not None} - self._taxon_ids
+        ids = {found.taxon_id for found in annotations if found.taxon_id is not None}
+        ids |= {id_ for extra in extras for id_ in _taxa_of(extra)}
+        ids -= self._taxon_ids
         if ids:
             existing = await store.existing_taxa(tx, ids)
             self._taxon_ids |= ids
             self.unknown_taxon_ids |= ids - existing
-        await self._look_up_people(tx, [found for found in annotations if found.qualification in _HUMAN])
+        people = {(found.person_email, found.person_name) for found in annotations if found.qualification in _HUMAN}
+        people |= {(past.author.lower(), None) for extra in extras for past in extra.past if past.author is not None}
+        await self._look_up_people(tx, people)
 
-    async def _look_up_people(self, tx: AsyncConnection, annotations: Sequence[Annotation]) -> None:
-        people = {(found.person_email, found.person_name) for found in annotations}
+    async def _look_up_people(self, tx: AsyncConnection, people: Collection[tuple[str | None, str | None]]) -> None:
         words = {word for pair in people for word in pair if word is not None}
         new = {word for word in words - self._missing_users if word not in self._users}
         if new:
@@ -222,6 +257,36 @@ class LineCheck:
             known = (email in self._users) or (name in self._users)
             if not known and (email is not None or name is not None):
                 self._missing_users.add(name or email or "")
+
+
+def _exact(state: State | None, extra: Extra | None) -> State | None:
+    """The state with the whole time of the decision, where the index file has the same time in seconds."""
+    if state is None or extra is None or extra.decided_at is None or state.letter not in _HUMAN:
+        return state
+    return structs.replace(state, at=extra.decided_at) if _seconds(extra.decided_at) == _seconds(state.at) else state
+
+
+def _facts_of(scanned: ScannedLine) -> Facts:
+    facts, extra = Facts(**scanned.line.columns), scanned.extra
+    if extra is None:
+        return facts
+    is_same_time = extra.time is not None and facts.time == extra.time.replace(microsecond=0)
+    return structs.replace(
+        facts,
+        time=extra.time if is_same_time else facts.time,
+        complement=extra.complement if facts.complement is None else facts.complement,
+    )
+
+
+def _seconds(at: dt.datetime) -> dt.datetime:
+    return at.replace(microsecond=0)
+
+
+def _taxa_of(extra: Extra) -> Iterator[int]:
+    yield from (past.taxon_id for past in extra.past)
+    if extra.predicted is not None:
+        yield extra.predicted.taxon_id
+        yield from (taxon_id for taxon_id, _ in extra.predicted.guesses)
 
 
 def by_position(values: Sequence[Value | None], positions: list[int] | None) -> list[Value | None]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from quadrat.objects.importing.frames import Seen
-from quadrat.objects.importing.rows import NewImage, NewObject, State
+from quadrat.objects.importing.rows import Former, NewImage, NewObject, Said, State
 from quadrat.objects.rules.columns import random_value
 from quadrat.objects.rules.sun import sun_position
 
@@ -17,7 +17,7 @@ _UNCLASSIFIED = -1
 
 @dataclass
 class CopyLines:
-    """Lines for the four tables.
+    """Lines for the tables of objects.
 
     Args:
         project_id: Of all of them.
@@ -34,13 +34,16 @@ class CopyLines:
     facts: list[str] = field(default_factory=list)
     features: list[str] = field(default_factory=list)
     images: list[str] = field(default_factory=list)
+    predictions: list[str] = field(default_factory=list)
+    history: list[str] = field(default_factory=list)
     counts: Counter[tuple[int, str]] = field(default_factory=Counter)
     n_objects: int = 0
 
-    def take(self) -> tuple[list[str], list[str], list[str], list[str]]:
-        """The lines so far, of objects, facts, features and images; counts and numbers go on."""
-        taken = (self.objects, self.facts, self.features, self.images)
-        self.objects, self.facts, self.features, self.images = [], [], [], []
+    def take(self) -> Sequence[list[str]]:
+        """The lines so far, of objects, facts, features, images, predictions, history; counts and numbers go on."""
+        taken = (self.objects, self.facts, self.features, self.images, self.predictions, self.history)
+        self.objects, self.facts, self.features = [], [], []
+        self.images, self.predictions, self.history = [], [], []
         return taken
 
     def add_object(self, row: NewObject) -> None:
@@ -52,8 +55,10 @@ class CopyLines:
         self.counts[_UNCLASSIFIED if state is None else state.taxon_id, letter] += 1
         self.objects.append(
             f"{id_}\t{self.project_id}\t{self.samples[row.sample]}\t{self.acquisitions[row.acquisition]}\t"
-            f"{_state(state)}\t{letter}\n"
+            f"{_state(state, row.said)}\t{letter}\n"
         )
+        self._add_said(id_, row.said)
+        self._add_past(id_, row.past)
         facts = row.facts
         sun = sun_position(facts.date, facts.time, facts.latitude, facts.longitude)
         self.facts.append(
@@ -62,6 +67,19 @@ class CopyLines:
             f"{_plain(facts.time)}\t{sun}\t{text_cell(facts.link)}\t{text_cell(facts.complement)}\n"
         )
         self.features.append(f"{id_}\t{self.project_id}\t{_numbers(row.numbers)}\t{_texts(row.texts)}\n")
+
+    def _add_said(self, id_: int, said: Said | None) -> None:
+        if said is not None and said.at is not None and said.guesses:
+            taxa, scores = zip(*said.guesses, strict=True)
+            self.predictions.append(f"{id_}\t{said.at.isoformat()}\t{_numbers(taxa)}\t{_numbers(scores)}\n")
+
+    def _add_past(self, id_: int, past: Sequence[Former]) -> None:
+        # Changes of this project are numbered from 1: what was before them ends with 0.
+        for change, former in enumerate(past, 1 - len(past)):
+            self.history.append(
+                f"{id_}\t{change}\t{former.entered_at.isoformat()}\t{former.taxon_id}\t{_plain(former.author_id)}\t"
+                f"{_plain(former.score)}\t{former.letter}\n"
+            )
 
     def add_image(self, row: NewImage, image_id: int, seen: Seen) -> None:
         """A new image."""
@@ -73,13 +91,16 @@ class CopyLines:
         )
 
 
-def _state(state: State | None) -> str:
+def _state(state: State | None, said: Said | None) -> str:
     """Author, time of decision, predicted taxon, its score and time, taxon."""
-    if state is None:
-        return "\t".join([_NULL] * 6)
-    if state.letter == "P":
-        return f"{_NULL}\t{_NULL}\t{state.taxon_id}\t1\t{state.at.isoformat()}\t{state.taxon_id}"
-    return f"{state.author_id}\t{state.at.isoformat()}\t{_NULL}\t{_NULL}\t{_NULL}\t{state.taxon_id}"
+    taxon_id = _plain(None if state is None else state.taxon_id)
+    decided = f"{_NULL}\t{_NULL}"
+    if state is not None and state.letter != "P":
+        decided = f"{state.author_id}\t{state.at.isoformat()}"
+    if said is None:
+        return f"{decided}\t{_NULL}\t{_NULL}\t{_NULL}\t{taxon_id}"
+    at = _NULL if said.at is None else said.at.isoformat()
+    return f"{decided}\t{said.taxon_id}\t{_plain(said.score)}\t{at}\t{taxon_id}"
 
 
 def _plain(value: float | dt.date | dt.time | None) -> str:

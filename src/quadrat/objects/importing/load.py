@@ -41,6 +41,7 @@ class Loading:
         self._scanned = scanned
         self._gallery = gallery
         self._n_images = 0
+        self._new_samples: list[str] = []
 
     async def write(self, rows: RowFile) -> None:
         """Write all, or nothing.
@@ -87,7 +88,10 @@ class Loading:
                 await copying
         await _copy(tx, lines.take())
         await store.add_counts(tx, self._place.project_id, lines.counts)
-        await store.place_samples(tx, self._place.project_id, [samples[name] for name in self._scanned.parents.samples])
+        found = self._scanned.parents
+        await store.place_samples(tx, self._place.project_id, [samples[name] for name in found.samples])
+        known = {samples[name]: found.positions[name] for name in self._new_samples if name in found.positions}
+        await store.set_positions(tx, known)
         await self._note(tx, number, range(first, first + rows.n_objects), grown)
 
     async def _note(self, tx: AsyncConnection, number: int, made: range, grown: set[int]) -> None:
@@ -113,9 +117,9 @@ class Loading:
         content = await store.read_content(tx, project_id)
         found = self._scanned.parents
         samples = dict(content.samples)
-        samples |= await store.add_samples(
-            tx, project_id, {name: parent for name, parent in found.samples.items() if name not in samples}
-        )
+        new_samples = {name: parent for name, parent in found.samples.items() if name not in samples}
+        samples |= await store.add_samples(tx, project_id, new_samples)
+        self._new_samples = list(new_samples)
         new = {}
         for name, (sample, parent, process) in found.acquisitions.items():
             known = content.acquisitions.get(name)
@@ -135,9 +139,6 @@ class Loading:
                 number = await clock.tick(tx, place.project_id)
 
 
-async def _copy(tx: AsyncConnection, lines: tuple[list[str], list[str], list[str], list[str]]) -> None:
-    objects, facts, features, images = lines
-    await store.copy_lines(tx, store.COPY_OBJECTS, objects)
-    await store.copy_lines(tx, store.COPY_FACTS, facts)
-    await store.copy_lines(tx, store.COPY_FEATURES, features)
-    await store.copy_lines(tx, store.COPY_IMAGES, images)
+async def _copy(tx: AsyncConnection, lines: Sequence[Sequence[str]]) -> None:
+    for statement, of_table in zip(store.COPIES, lines, strict=True):
+        await store.copy_lines(tx, statement, of_table)

@@ -27,6 +27,32 @@ class State(msgspec.Struct, frozen=True, array_like=True):
     at: dt.datetime
 
 
+class Said(msgspec.Struct, frozen=True, array_like=True):
+    """What a machine has said last.
+
+    Args:
+        taxon_id: The taxon.
+        score: How sure it was.
+        at: When.
+        guesses: The best taxa with their scores.
+    """
+
+    taxon_id: int
+    score: float | None
+    at: dt.datetime | None
+    guesses: Sequence[tuple[int, float]] = ()
+
+
+class Former(msgspec.Struct, frozen=True, array_like=True):
+    """A former state; the author for V and D."""
+
+    letter: str
+    taxon_id: int
+    entered_at: dt.datetime
+    author_id: int | None
+    score: float | None
+
+
 class Facts(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """What a line says of an object; None where it says nothing."""
 
@@ -41,13 +67,15 @@ class Facts(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
 
 
 class NewObject(msgspec.Struct, frozen=True, array_like=True, tag="o"):
-    """An object to be made. Numbers and texts stand by position."""
+    """An object to be made. Numbers and texts stand by position, former states by age."""
 
     orig_id: str
     sample: str
     acquisition: str
     facts: Facts
     state: State | None
+    said: Said | None
+    past: list[Former]
     numbers: list[float | None]
     texts: list[str | None]
 

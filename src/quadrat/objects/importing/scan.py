@@ -1,11 +1,13 @@
 """Reads the index files of an archive in blocks of lines, and finds what is wrong in each by itself."""
 
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack
 
 from quadrat.objects.archive.types import Archive, refuse
+from quadrat.objects.importing.extras import Extras, extras_for, open_extras
 from quadrat.objects.importing.tsv import UnreadableTableError, read_rows
 from quadrat.objects.importing.types import FoundParents, ImportOptions, Problems, ScannedLine
-from quadrat.objects.rules.header import ColumnBook, Header, Part, read_header
+from quadrat.objects.rules.header import OBJECT_ID, ColumnBook, Header, Part, read_header
 from quadrat.objects.rules.lines import LineReader, Parent, image_member, is_index
 
 BLOCK_LINES = 500
@@ -44,17 +46,23 @@ class ArchiveScan:
     def blocks(self) -> Iterator[list[ScannedLine]]:
         """The lines without mistakes, in blocks."""
         block: list[ScannedLine] = []
-        for name in self.files:
-            for line in self._lines(name):
-                block.append(line)
-                if len(block) >= BLOCK_LINES:
-                    yield block
-                    block = []
-            self.bytes_done += self._size(name)
+        with ExitStack() as opened:
+            # An update is about objects that are there, of which a backup knows what they once were.
+            extras = {} if self._options.updates else open_extras(self._archive, self.problems)
+            for each in extras.values():
+                opened.callback(each.close)
+                self.parents.positions |= each.head.samples
+            for name in self.files:
+                for line in self._lines(name, extras_for(name, extras)):
+                    block.append(line)
+                    if len(block) >= BLOCK_LINES:
+                        yield block
+                        block = []
+                self.bytes_done += self._size(name)
         if block:
             yield block
 
-    def _lines(self, name: str) -> Iterator[ScannedLine]:
+    def _lines(self, name: str, extras: Extras | None) -> Iterator[ScannedLine]:
         place = self._archive.find(name)
         assert place is not None  # noqa: S101 - the archive gave the name
         rows = read_rows(place)
@@ -67,7 +75,7 @@ class ArchiveScan:
             for mistake in mistakes:
                 self.problems.add(f"{mistake} (in {name})")
             if not mistakes:
-                file = _FileScan(self, name, header, self._options, self._archive)
+                file = _FileScan(self, name, header, self._options, self._archive, extras)
                 yield from file.lines(rows)
         except UnreadableTableError as error:
             self.problems.add(f"{error} (in {name})")
@@ -78,13 +86,22 @@ class ArchiveScan:
 
 
 class _FileScan:
-    def __init__(self, scan: ArchiveScan, name: str, header: Header, options: ImportOptions, archive: Archive) -> None:
+    def __init__(
+        self,
+        scan: ArchiveScan,
+        name: str,
+        header: Header,
+        options: ImportOptions,
+        archive: Archive,
+        extras: Extras | None,
+    ) -> None:
         self._problems = scan.problems
         self._parents = scan.parents
         self._name = name
         self._width = header.width
         self._updates = options.updates
         self._archive = archive
+        self._extras = extras
         self._reader = LineReader(header, options.mappings)
         self._numbers_at = _unless_natural(self._reader.number_positions)
         self._texts_at = _unless_natural(self._reader.text_positions)
@@ -96,9 +113,10 @@ class _FileScan:
             mistakes: list[str] = []
             if len(cells) != width:
                 cells = _fitted(cells, width, mistakes)  # noqa: PLW2901 - the same line
-            line = reader.read(cells, mistakes)
+            extra = None if self._extras is None else self._extras.find(reader.cell(cells, OBJECT_ID))
+            line = reader.read(cells, mistakes, needs_image=extra is None or extra.has_image)
             place = None
-            if line is not None and not self._updates:
+            if line is not None and line.image and not self._updates:
                 member = image_member(self._name, line.image)
                 place = None if member is None else self._archive.find(member)
                 if place is None:
@@ -117,6 +135,7 @@ class _FileScan:
                 place,
                 self._numbers_at,
                 self._texts_at,
+                extra,
             )
 
     def _parents_of(self, cells: Sequence[str], mistakes: list[str]) -> tuple[str, str]:

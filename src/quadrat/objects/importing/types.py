@@ -11,6 +11,7 @@ from quadrat.db.engine import Database
 from quadrat.identity.types import ProjectId, UserId
 from quadrat.jobs.types import JobId
 from quadrat.objects.archive.types import Place
+from quadrat.objects.rules.extras import Extra
 from quadrat.objects.rules.lines import Line, Parent
 from quadrat.storage.blobs import BlobStore
 
@@ -77,6 +78,7 @@ class ScannedLine(NamedTuple):
         place: Where its image is; None in an update.
         numbers_at: Positions of `line.numbers`; None for 0, 1, 2 and so on.
         texts_at: Positions of `line.texts`; None as well.
+        extra: What a backup adds about the object.
     """
 
     file: str
@@ -87,6 +89,13 @@ class ScannedLine(NamedTuple):
     place: Place | None
     numbers_at: list[int] | None
     texts_at: list[int] | None
+    extra: Extra | None = None
+
+    @property
+    def image(self) -> str:
+        """The name that the image had before it was called otherwise for an archive; empty for none."""
+        names = {} if self.extra is None or self.line.rank is None else self.extra.image_names
+        return names.get(self.line.rank or 0, self.line.image) if self.line.image else ""
 
     @property
     def where(self) -> str:
@@ -101,10 +110,12 @@ class FoundParents:
     Args:
         samples: By name.
         acquisitions: By name: name of the sample, the acquisition, its process.
+        positions: Latitude and longitude of samples by name, where a backup says them.
     """
 
     samples: dict[str, Parent] = field(default_factory=dict)
     acquisitions: dict[str, tuple[str, Parent, Parent]] = field(default_factory=dict)
+    positions: dict[str, tuple[float | None, float | None]] = field(default_factory=dict)
 
 
 class MissingNames(NamedTuple):

@@ -131,12 +131,13 @@ class LineReader:
         self.text_positions = [column.position for column in self._texts]
         self._fixed = [(header.fixed[name], name, _FIXED[name]) for name in _FIXED if name in header.fixed]
 
-    def read(self, cells: Sequence[str], problems: list[str]) -> Line | None:
+    def read(self, cells: Sequence[str], problems: list[str], *, needs_image: bool = True) -> Line | None:
         """The line; None, and what is wrong with it added to the problems, when it cannot be used.
 
         Args:
             cells: As many as there are columns, trimmed.
             problems: Sentences without file and line.
+            needs_image: Whether a line without an image is a mistake.
         """
         before = len(problems)
         object_id = self.cell(cells, "object_id")
@@ -145,7 +146,7 @@ class LineReader:
             problems.append("Missing object_id")
         elif len(object_id) > _MAX_TEXT:
             problems.append(f"Invalid object_id: more than {_MAX_TEXT} characters")
-        if not image and "img_file_name" in self._at:
+        if not image and needs_image and "img_file_name" in self._at:
             problems.append("Missing Image: img_file_name is empty")
         columns = self._read_fixed(cells, problems)
         numbers = self._read_numbers(cells, problems)

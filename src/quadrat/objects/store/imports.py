@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-from sqlalchemy import BigInteger, Text, delete, exists, func, literal, or_, select, text
+from sqlalchemy import BigInteger, Text, delete, exists, func, literal, or_, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -51,6 +51,9 @@ COPY_IMAGES = (
     "COPY objects.image (id, object_id, project_id, rank, file_name, extension, width_px, height_px, size_bytes, "
     "thumbnail_width_px, thumbnail_height_px) FROM STDIN"
 )
+COPY_PREDICTIONS = "COPY objects.prediction (object_id, predicted_at, taxon_ids, scores) FROM STDIN"
+COPY_HISTORY = "COPY objects.history (object_id, change, entered_at, taxon_id, author_id, score, state) FROM STDIN"
+COPIES = (COPY_OBJECTS, COPY_FACTS, COPY_FEATURES, COPY_IMAGES, COPY_PREDICTIONS, COPY_HISTORY)
 # Positions of the samples that an import added to: the least ones of their objects.
 _PLACE_SAMPLES = text(
     """
@@ -326,6 +329,13 @@ async def copy_lines(tx: AsyncConnection, statement: str, lines: Sequence[str]) 
 async def place_samples(tx: AsyncConnection, project_id: ProjectId, sample_ids: Collection[int]) -> None:
     """Give samples the least latitude and longitude of their objects."""
     await tx.execute(_PLACE_SAMPLES, {"project_id": project_id, "sample_ids": list(sample_ids)})
+
+
+async def set_positions(tx: AsyncConnection, positions: Mapping[int, tuple[float | None, float | None]]) -> None:
+    """Give samples the latitude and longitude that somebody gave them before, by number."""
+    for sample_id, (latitude, longitude) in positions.items():
+        statement = update(net_sample).where(net_sample.c.id == sample_id)
+        await tx.execute(statement.values(latitude=latitude, longitude=longitude))
 
 
 async def add_counts(tx: AsyncConnection, project_id: ProjectId, counts: Mapping[tuple[int, str], int]) -> None:

@@ -115,7 +115,8 @@ def _tables(asked: ExportReq) -> TablePlan:
 def _old_backup(asked: ExportReq) -> TablePlan:
     if asked.only_annotations:
         return _ANNOTATIONS
-    return replace(BACKUP, with_bytes=asked.with_images, latin1=asked.use_latin1)
+    # Without its images nothing can be made of it again.
+    return replace(BACKUP, with_bytes=asked.with_images, extras=asked.with_images, latin1=asked.use_latin1)
 
 
 def _mapping(given: Mapping[str, int | None] | None) -> dict[int, int]:
