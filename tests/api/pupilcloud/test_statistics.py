@@ -107,7 +107,8 @@ async def test_sequences_hold_visits_and_transitions_per_recording_and_pooled(la
 
 
 @pytest.mark.parametrize(
-    "table", ["aoi_metrics", "metrics", "aois", "labels", "coverage", "visits", "transitions", "aoi_fixations"]
+    "table",
+    ["aoi_metrics", "metrics", "aois", "labels", "label_totals", "coverage", "visits", "transitions", "aoi_fixations"],
 )
 async def test_every_table_comes_as_csv(lab: Lab, recordings: list[Recording], table: str):
     answer = await lab.client.get(f"{lab.at}/aois:table", params={"table": table})

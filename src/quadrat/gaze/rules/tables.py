@@ -7,7 +7,7 @@ rounded (2.5).
 from collections.abc import Iterable, Iterator, Sequence
 
 from quadrat.gaze.rules.statistics import Fixations, Hits, rounded_ms
-from quadrat.gaze.types import Aoi, MappedRecording, RecordingMetrics, Statistics
+from quadrat.gaze.types import Aoi, MappedRecording, PooledMetrics, RecordingMetrics, Statistics
 
 Row = Sequence[object]
 """None is written as nothing."""
@@ -183,39 +183,42 @@ def label_rows(statistics: Statistics) -> Iterator[Row]:
 
 def area_rows(statistics: Statistics) -> Iterator[Row]:
     """Every area over all recordings."""
-    yield (
-        "aoi id",
-        "aoi name",
-        "color",
-        "area share",
-        "recordings",
-        "recordings with fixation",
-        "reach [%]",
-        "total fixations",
-        "total fixation duration [ms]",
-        "average fixation duration [ms]",
-        "time to first fixation [ms]",
-        "visits",
-        "gaze samples",
-        "total gaze duration [ms]",
-    )
+    yield ("aoi id", "aoi name", "color", "area share", *_POOLED, "gaze samples", "total gaze duration [ms]")
     for aoi, pooled in zip(statistics.aois, statistics.pooled, strict=True):
-        yield (
-            aoi.uuid,
-            aoi.name,
-            aoi.color,
-            round(aoi.mask.area_share, 6),
-            pooled.recordings,
-            pooled.recordings_with_fixation,
-            _rounded(pooled.reach),
-            pooled.fixations,
-            pooled.fixation_ms,
-            _rounded(pooled.average_ms),
-            _rounded(pooled.first_fixation_at_ms),
-            pooled.visits,
-            pooled.samples,
-            _rounded(pooled.gaze_ms),
-        )
+        share = round(aoi.mask.area_share, 6)
+        yield (aoi.uuid, aoi.name, aoi.color, share, *_pooled(pooled), pooled.samples, _rounded(pooled.gaze_ms))
+
+
+def label_total_rows(statistics: Statistics) -> Iterator[Row]:
+    """Every label over all recordings."""
+    yield ("label id", "label name", *_POOLED)
+    for label, pooled in zip(statistics.labels, statistics.pooled_labels, strict=True):
+        yield (label.uuid, label.name, *_pooled(pooled))
+
+
+_POOLED = (
+    "recordings",
+    "recordings with fixation",
+    "reach [%]",
+    "total fixations",
+    "total fixation duration [ms]",
+    "average fixation duration [ms]",
+    "time to first fixation [ms]",
+    "visits",
+)
+
+
+def _pooled(pooled: PooledMetrics) -> Row:
+    return (
+        pooled.recordings,
+        pooled.recordings_with_fixation,
+        _rounded(pooled.reach),
+        pooled.fixations,
+        pooled.fixation_ms,
+        _rounded(pooled.average_ms),
+        _rounded(pooled.first_fixation_at_ms),
+        pooled.visits,
+    )
 
 
 def coverage_rows(statistics: Statistics) -> Iterator[Row]:

@@ -41,7 +41,16 @@ async def _pictures(request: Request) -> Pictures:
 InPictures = Annotated[Pictures, Depends(_pictures)]
 Rids = Annotated[list[str], Query(description="Recordings; repeated or separated by commas, all when absent")]
 Table = Literal[
-    "aoi_metrics", "metrics", "aois", "labels", "coverage", "visits", "transitions", "aoi_fixations", "segments"
+    "aoi_metrics",
+    "metrics",
+    "aois",
+    "labels",
+    "label_totals",
+    "coverage",
+    "visits",
+    "transitions",
+    "aoi_fixations",
+    "segments",
 ]
 
 
@@ -173,6 +182,7 @@ async def get_aoi_table(
             "metrics": tables.all_metrics_rows,
             "aois": tables.area_rows,
             "labels": tables.label_rows,
+            "label_totals": tables.label_total_rows,
             "coverage": tables.coverage_rows,
             "visits": tables.visit_rows,
             "transitions": tables.transition_rows,
