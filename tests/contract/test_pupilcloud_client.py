@@ -57,6 +57,9 @@ EXPECTED: dict[str, Any] = {
     "mapper": "static-image-mapper",
     "fixations": [20, 0],
     "placed": 1,
+    "gaze_offset": [27.5, -6.25],
+    "files": [["scene.mp4", "video/mp4", True]],
+    "no_file": 404,
     "gaze_json": 400,
     "own_fixations": 20,
     "timeline": 2,
@@ -81,6 +84,7 @@ TRUE = {
     "labels",
     "export_by_post",
     "mapper_is_none",
+    "video",
 }
 
 

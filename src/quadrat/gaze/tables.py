@@ -110,6 +110,8 @@ class _RecordingColumns(_Row):
     n_samples: Named[int] = Column(BigInteger)
     period_ns: Named[int] = Column(BigInteger)
     updated_at: Named[datetime] = Column(DateTime(timezone=True), server_default=func.now())
+    # x, y in scene camera pixels; NULL when no file said it.
+    gaze_offset_px: Named[list[float] | None] = Column(ARRAY(Float(53)))
 
 
 recording = Table("recording", metadata, _RecordingColumns, UniqueConstraint("organization_id", "uuid"), schema=SCHEMA)

@@ -142,6 +142,7 @@ class Recording:
         blob: Folder of its own gaze columns (scene camera pixels); None when only mapped gaze was imported.
         n_samples: Number of rows in those columns.
         period_ns: Median time between its samples; 0 when unknown.
+        gaze_offset_px: By how much its gaze was corrected, x and y in scene camera pixels; None when unknown.
     """
 
     id: RecordingId
@@ -154,6 +155,7 @@ class Recording:
     blob: str | None
     n_samples: int
     period_ns: int
+    gaze_offset_px: tuple[float, float] | None
     created_by: UUID | None
     created_at: datetime
     updated_at: datetime

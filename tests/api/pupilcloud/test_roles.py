@@ -81,6 +81,7 @@ async def furnish(lab: Lab) -> Things:
         "label_id": label["id"],
         "event_id": event["id"],
         "fixation_id": "1",
+        "filename": "scene.mp4",
     }
     return Things(values, one.id, by_hand.id)
 

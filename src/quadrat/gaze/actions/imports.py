@@ -68,6 +68,7 @@ class Incoming:
         start_source: Where `start_ns` comes from; guesses give way to what is known.
         fixations: Array with the fields of `quadrat.gaze.store.fixations.PACKED`.
         n_fixations: How many.
+        gaze_offset_px: See `quadrat.gaze.types.Recording`.
     """
 
     uuid: UUID
@@ -86,6 +87,7 @@ class Incoming:
     sections: tuple[Section, ...]
     fixations: Any
     n_fixations: int
+    gaze_offset_px: tuple[float, float] | None
     warnings: tuple[str, ...]
 
 
@@ -225,6 +227,8 @@ class _Storing:
                 changes["start_ns"] = start_ns
             if one.duration_ns is not None and one.duration_ns > known.duration_ns:
                 changes["duration_ns"] = one.duration_ns
+            if one.gaze_offset_px is not None:
+                changes["gaze_offset_px"] = list(one.gaze_offset_px)
             if known.wearer is None:
                 changes["wearer_id"] = await self._wearer(one)
             await recording_store.update_recording(self._tx, known.id, changes)
@@ -238,6 +242,7 @@ class _Storing:
             "duration_ns": one.duration_ns or 0,
             "n_samples": 0,
             "period_ns": 0,
+            "gaze_offset_px": None if one.gaze_offset_px is None else list(one.gaze_offset_px),
             "created_by": self._by,
         }
         id_ = await recording_store.insert_recording(self._tx, values)

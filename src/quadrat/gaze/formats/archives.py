@@ -1,5 +1,6 @@
 """Zip archives of gaze files: which entries belong together, unpacked within limits."""
 
+import re
 import shutil
 import zipfile
 from collections import defaultdict
@@ -16,6 +17,8 @@ _EXACT = {
     "info.json": "info",
 }
 _PREFIXES = {"gaze_positions_on_surface": "gaze", "fixations_on_surface": "fixations"}
+# The scene video of Timeseries downloads, and as the device calls it.
+_SCENE = re.compile(r"([0-9a-f]{8}_.*|neon scene camera.*)\.mp4", re.IGNORECASE)
 _MAX_ENTRIES = 10_000
 _COPY_BYTES = 1024**2
 
@@ -26,7 +29,7 @@ def kind_of(file_name: str) -> str | None:
         return _EXACT[file_name]
     if file_name.endswith(".csv"):
         return next((kind for prefix, kind in _PREFIXES.items() if file_name.startswith(prefix)), None)
-    return None
+    return "scene" if _SCENE.fullmatch(file_name) else None
 
 
 def unpack(archive: Path, scratch: Path, max_bytes: int) -> list[FileSet]:
@@ -56,7 +59,7 @@ def _unpack(opened: zipfile.ZipFile, scratch: Path, max_bytes: int) -> list[File
         path = PurePosixPath(entry.filename)
         kind = None if entry.is_dir() else kind_of(path.name)
         # A surface's own files win over those of the scene camera beside them.
-        if kind is not None and (kind not in folders[str(path.parent)] or path.name not in _EXACT):
+        if kind is not None and (kind not in folders[str(path.parent)] or not (path.name in _EXACT or kind == "scene")):
             before = folders[str(path.parent)].get(kind)
             if before is not None and PurePosixPath(before.filename).name not in _EXACT:
                 raise _several_surfaces(before.filename, entry.filename)

@@ -81,6 +81,8 @@ class _Assembler:
             period_ns=period_ns,
             sections=sections,
             fixations=fixations,
+            gaze_offset_px=self._raw.info.gaze_offset_px,
+            scene=self._raw.scene if own and n_samples else None,
             warnings=tuple(self._warnings),
         )
 

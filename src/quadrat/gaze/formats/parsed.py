@@ -49,6 +49,7 @@ class RecordingInfo:
     wearer_id: str | None = None
     wearer: str | None = None
     name: str | None = None
+    gaze_offset_px: tuple[float, float] | None = None
 
 
 @dataclass(slots=True)
@@ -68,6 +69,7 @@ class RawRecording:
     events: list[tuple[str, int]] = field(default_factory=list)
     info: RecordingInfo = field(default_factory=RecordingInfo)
     folder_name: str | None = None
+    scene: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,8 @@ class ParsedRecording:
         start_ns: Start of the recording, and where it comes from; None when nothing says it.
         duration_ns: None when nothing says it.
         unit: Of the positions.
+        gaze_offset_px: See `quadrat.gaze.types.Recording`.
+        scene: The scene video; only where `own` is true.
     """
 
     uuid: UUID
@@ -97,6 +101,8 @@ class ParsedRecording:
     period_ns: int
     sections: tuple[Section, ...]
     fixations: NDArray[np.void]
+    gaze_offset_px: tuple[float, float] | None
+    scene: Path | None
     warnings: tuple[str, ...]
 
 
@@ -116,7 +122,7 @@ class FileSet:
     """Files that belong together: paths by what they are, and how their sender calls them.
 
     Args:
-        paths: By one of ``gaze``, ``fixations``, ``sections``, ``events``, ``info``.
+        paths: By one of ``gaze``, ``fixations``, ``sections``, ``events``, ``info``, ``scene``.
         names: The same, as the sender calls them.
         folder_name: Of a folder in an archive, such as ``<recording name>-<start of the recording id>``.
     """

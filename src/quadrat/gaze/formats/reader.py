@@ -60,6 +60,7 @@ class ImportReader:
         self._attach_events()
         for recording in self.recordings.values():
             recording.folder_name = self._files.folder_name
+            recording.scene = self._files.paths.get("scene") if len(self.recordings) == 1 else None
 
     # Which recording.
 
@@ -104,6 +105,7 @@ class ImportReader:
             wearer_id=_text(facts.get("wearer_id")),
             wearer=_text(facts.get("wearer_name")),
             name=_text(facts.get("name")),
+            gaze_offset_px=_position(facts.get("gaze_offset")),
         )
         recording_id = _text(facts.get("recording_id"))
         self._recording(recording_id, f"{name}, line 1: recording_id").info = info
@@ -277,6 +279,15 @@ def _uuid(text: str, place: str) -> UUID:
 
 def _text(value: object) -> str | None:
     return None if value is None or not str(value).strip() else str(value).strip()
+
+
+def _position(value: object) -> tuple[float, float] | None:
+    """Two numbers, in a list or as x and y."""
+    if isinstance(value, dict):
+        value = [value.get("x"), value.get("y")]
+    if not isinstance(value, list) or len(value) != 2 or not all(type(one) in {int, float} for one in value):
+        return None
+    return float(value[0]), float(value[1])
 
 
 def _whole(value: object) -> int | None:

@@ -32,6 +32,7 @@ RECORDING_COLUMNS: tuple[Any, ...] = (
     wearer.c.name,
     wearer.c.created_by,
     wearer.c.created_at,
+    recording.c.gaze_offset_px,
 )
 
 
@@ -47,6 +48,7 @@ def to_recording(row: Sequence[Any]) -> Recording:
         blob=row[6],
         n_samples=row[7],
         period_ns=row[8],
+        gaze_offset_px=None if row[17] is None else (row[17][0], row[17][1]),
         created_by=row[9],
         created_at=row[10],
         updated_at=row[11],

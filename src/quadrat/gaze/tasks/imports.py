@@ -11,6 +11,7 @@ from uuid import UUID
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.gaze.actions.access import not_found
 from quadrat.gaze.actions.imports import Incoming, store_recordings
+from quadrat.gaze.actions.videos import scene_key
 from quadrat.gaze.formats.archives import clean, unpack
 from quadrat.gaze.formats.assemble import assemble, start_warning
 from quadrat.gaze.formats.columns import DTYPES
@@ -155,6 +156,8 @@ async def _upload(context: JobContext[GazeResources], parsed: Sequence[ParsedRec
         assert one.columns is not None  # noqa: S101 - chosen above
         for name in DTYPES:
             await context.resources.blobs.put(f"{target}/{one.uuid.hex}/{name}", one.columns / name)
+        if one.scene is not None:
+            await context.resources.blobs.put(scene_key(f"{target}/{one.uuid.hex}"), one.scene)
         share = (number + 1) / len(with_columns)
         await context.progress(_READING_SHARE + (100 - _READING_SHARE) * share, "Storing")
 
@@ -200,6 +203,7 @@ def _incoming(one: ParsedRecording, target: str) -> Incoming:
         sections=one.sections,
         fixations=one.fixations,
         n_fixations=len(one.fixations),
+        gaze_offset_px=one.gaze_offset_px,
         warnings=(*one.warnings, *(() if guess is None else (guess,))),
     )
 

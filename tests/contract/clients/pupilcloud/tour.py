@@ -64,9 +64,10 @@ def upload(data):
 def load(at, **files):
     mark = uuid4().hex
     body = b""
-    for name, content in files.items():
-        part = f'; filename="{name}.csv"' if "\n" in content else ""
-        body += f'--{mark}\r\nContent-Disposition: form-data; name="{name}"{part}\r\n\r\n{content}\r\n'.encode()
+    for name, value in files.items():
+        content = value if isinstance(value, bytes) else value.encode()
+        part = f'; filename="{name}"' if b"\n" in content else ""
+        body += f'--{mark}\r\nContent-Disposition: form-data; name="{name}"{part}\r\n\r\n'.encode() + content + b"\r\n"
     body += f"--{mark}--\r\n".encode()
     made = http("POST", f"{at}/recordings:import", body, content_type=f"multipart/form-data; boundary={mark}")
     return json.loads(made)["result"]["recording_id"]
@@ -76,6 +77,9 @@ RING = lambda x, y: 5 <= x < 30 and 5 <= y < 25 and not (10 <= x < 20 and 10 <= 
 LEFT = lambda x, y: x < 15  # noqa: E731
 SAMPLES = [((n * 7) % 44 - 2, (n * 5) % 34 - 2, n % 5 != 0) for n in range(400)]
 FIXATIONS = [((n * 11) % 44 - 2, (n * 3) % 34 - 2, n % 4 != 0) for n in range(20)]
+
+
+VIDEO = b"\0\0\0\x18ftypmp42" + bytes(range(256)) * 8
 
 
 def gaze_files():
@@ -95,7 +99,13 @@ def camera_files():
     gaze += [f"{START_NS + n * 5_000_000},{n},{n},1.0" for n in range(400)]
     fixations = ["fixation id,start timestamp [ns],end timestamp [ns],fixation x [px],fixation y [px]"]
     fixations += [f"{n},{START_NS + n * 100_000_000},{START_NS + n * 100_000_000 + 1},1,1" for n in range(20)]
-    return {"gaze": "\n".join(gaze), "fixations": "\n".join(fixations), "start_time_ns": str(START_NS)}
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        archive.writestr("gaze.csv", "\n".join(gaze))
+        archive.writestr("fixations.csv", "\n".join(fixations))
+        archive.writestr("info.json", json.dumps({"gaze_offset": [27.5, -6.25]}))
+        archive.writestr("0a1b2c3d_0.0-2.0.mp4", VIDEO)
+    return {"archive": target.getvalue(), "start_time_ns": str(START_NS)}
 
 
 def hits(inside):
@@ -228,6 +238,13 @@ async def by_hand(api, told, place, picture):
     told["placed"] = ask("PUT", f"{at}/3", {"gaze_on_aoi": 1, "x": 0.5, "y": 0.5})["gaze_on_aoi"]
     await api.delete_static_image_mapper_enrichments_recording_fixation(*place, mapper, recording, 3)
     await api.clear_static_image_mapper_enrichments_recording_fixation(*place, mapper, recording)
+    offset = (await api.get_recording(W, recording)).result.gaze_offset
+    told["gaze_offset"] = [offset.x, offset.y]
+    files = (await api.get_recording_files(W, recording)).result
+    told["files"] = [[one.name, one.mimetype, one.size_bytes == len(VIDEO)] for one in files]
+    video = await api.download_recording_file_without_preload_content(W, recording, "scene.mp4")
+    told["video"] = await video.read() == VIDEO
+    told["no_file"] = await refused(api.download_recording_file(W, recording, "eye.mp4"))
     told["gaze_json"] = len((await api.get_recording_gaze(W, recording, "json")).result)
     told["own_fixations"] = len((await api.get_recording_fixations(W, recording)).result)
     told["timeline"] = len((await api.get_recording_fixations_timeline(W, recording)).result)

@@ -7,6 +7,7 @@ from math import ceil
 from quadrat.api.pupilcloud.schemas import recordings as wire
 from quadrat.gaze.actions.gaze import OwnFixation
 from quadrat.gaze.actions.recordings import ProjectRecording
+from quadrat.gaze.actions.videos import SCENE
 from quadrat.gaze.types import Event, Recording, Wearer
 from quadrat.identity.types import Organization
 
@@ -15,8 +16,22 @@ _MAX_BUCKETS = 100_000
 FAMILY = "neon"
 
 
+def scene_file(found: Recording, organization: Organization, size_bytes: int) -> wire.RecordingFile:
+    """The scene video of a recording."""
+    return wire.RecordingFile(
+        id=SCENE,
+        name=SCENE,
+        mimetype="video/mp4",
+        size_bytes=size_bytes,
+        uploaded_bytes=size_bytes,
+        workspace_id=str(organization.uuid),
+        created_at=found.created_at.isoformat(),
+    )
+
+
 def recording(found: Recording, organization: Organization, *, listed: bool) -> wire.Recording:
     """A recording; the family is told only where its client takes it."""
+    offset = found.gaze_offset_px
     return wire.Recording(
         id=str(found.uuid),
         name=found.name,
@@ -34,6 +49,9 @@ def recording(found: Recording, organization: Organization, *, listed: bool) -> 
         updated_at=found.updated_at.isoformat(),
         created_by_user_id=None if found.created_by is None else str(found.created_by),
         start_time_ns=found.start_ns,
+        gaze_offset=None if offset is None else wire.Offset(x=offset[0], y=offset[1]),
+        gaze_offset_x=None if offset is None else offset[0],
+        gaze_offset_y=None if offset is None else offset[1],
     )
 
 

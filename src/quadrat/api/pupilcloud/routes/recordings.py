@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import Depends, Query, Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from quadrat.api.guard import new_router
 from quadrat.api.pupilcloud.auth import SignedIn
@@ -22,14 +22,17 @@ from quadrat.api.pupilcloud.schemas.recordings import (
     ProjectRecording,
     Recording,
     RecordingEvent,
+    RecordingFile,
     Scanpath,
     Wearer,
     WearerPost,
 )
-from quadrat.api.wire import Tx
+from quadrat.api.wire import Tx, base_url
 from quadrat.db.engine import Database
-from quadrat.gaze.actions import gaze, recordings
+from quadrat.gaze.actions import gaze, recordings, videos
 from quadrat.gaze.actions.gaze import Window
+from quadrat.gaze.types import Recording as RecordingOfGaze
+from quadrat.identity.actions.workspaces import Workspace
 from quadrat.identity.types import Caller
 from quadrat.storage.blobs import BlobStore
 
@@ -203,11 +206,45 @@ async def get_recording_gaze(
 ) -> Response:
     """A recording's own gaze in scene camera pixels."""
     window.check()
+    _, found = await _open(request, caller, workspace_id, recording_id)
+    return _stream(gaze.stream_gaze(request.state.blobs, found, window))
+
+
+# Files.
+
+
+@router.get(_ONE + "/files", operation_id="get_recording_files", tags=["Files"])
+async def get_recording_files(
+    request: Request, caller: SignedIn, workspace_id: str, recording_id: str
+) -> Success[list[RecordingFile]]:
+    """The scene video of a recording, if one came with it."""
+    workspace, found = await _open(request, caller, workspace_id, recording_id)
+    size_bytes = await videos.find_scene_bytes(request.state.blobs, found)
+    return success([] if size_bytes is None else [convert.scene_file(found, workspace.organization, size_bytes)])
+
+
+@router.get(
+    _ONE + "/files/{filename}",
+    operation_id="download_recording_file",
+    status_code=307,
+    response_class=RedirectResponse,
+    tags=["Files"],
+)
+async def download_recording_file(
+    request: Request, caller: SignedIn, workspace_id: str, recording_id: str, filename: str
+) -> RedirectResponse:
+    """Sends on to an address that needs no token and gives parts, as players of video want it."""
+    _, found = await _open(request, caller, workspace_id, recording_id)
+    return RedirectResponse(await videos.address_of_file(request.state.blobs, found, filename, base_url(request)))
+
+
+async def _open(
+    request: Request, caller: Caller, workspace_id: str, recording_id: str
+) -> tuple[Workspace, RecordingOfGaze]:
     db: Database = request.state.db
     async with db.begin() as tx:
         workspace = await workspace_of(tx, caller, workspace_id)
-        found = await gaze.open_recording(tx, caller, workspace, to_uuid(recording_id, "Recording"))
-    return _stream(gaze.stream_gaze(request.state.blobs, found, window))
+        return workspace, await gaze.open_recording(tx, caller, workspace, to_uuid(recording_id, "Recording"))
 
 
 # Gaze on a plane.

@@ -3,6 +3,25 @@
 from pydantic import BaseModel, Field
 
 
+class Offset(BaseModel):
+    """By how much gaze was corrected, in scene camera pixels."""
+
+    x: float
+    y: float
+
+
+class RecordingFile(BaseModel):
+    """A file of a recording."""
+
+    id: str
+    name: str
+    mimetype: str
+    size_bytes: int
+    uploaded_bytes: int
+    workspace_id: str
+    created_at: str
+
+
 class Recording(BaseModel):
     """A recording. `family` is null in lists and a name alone: that is all its client takes."""
 
@@ -22,6 +41,9 @@ class Recording(BaseModel):
     updated_at: str
     created_by_user_id: str | None
     start_time_ns: int
+    gaze_offset: Offset | None
+    gaze_offset_x: float | None
+    gaze_offset_y: float | None
 
 
 class Wearer(BaseModel):
