@@ -8,7 +8,7 @@ LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-
 KEEP ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo clients web browser test test-all check bench bench-peers bench-serving bench-gaze docs lock clean
+.PHONY: help demo screenshots clients web browser test test-all check bench bench-peers bench-serving bench-gaze docs lock clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -81,6 +81,9 @@ check: $(VENV)/.dev $(WEB)  ## Format, lint, types, import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python tests/web/check.py
+
+screenshots: $(VENV)/.dev $(WEB) .venvs/demo/.done browser  ## Run the demo and take the pictures of the README
+	$(BIN)/python demo/screenshots.py
 
 test: check clients browser  ## Checks and the test suite
 	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow and not external_pg"

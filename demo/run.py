@@ -99,7 +99,7 @@ def page_of(address: str, token: str) -> str:
     request = urllib.request.Request(f"{address}/ui/api/projects", headers={"Authorization": f"Bearer {token}"})
     with urllib.request.urlopen(request) as answer:
         projects = {project["name"]: project["id"] for project in json.load(answer)}
-    return f"{address}/ui/#/p/{projects['digits']}/sort"
+    return f"{address}/ui/#/p/{projects['handwritten-digits']}/sort?statusfilter=P"
 
 
 def stop_server(process: subprocess.Popen[str]) -> None:
