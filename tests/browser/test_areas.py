@@ -9,9 +9,10 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from support.browser import assert_accessible, open_project
+from support.browser import assert_accessible, invite_viewer, open_project
 from support.people import unique
 from support.server import ADMIN_TOKEN, Server
+from support.server import wait_for as until
 
 SAMPLE = Path(__file__).parents[2] / "demo" / "gaze_sample"
 pytestmark = pytest.mark.timeout(180)
@@ -30,7 +31,7 @@ def _open(page: Page) -> None:
     page.get_by_role("button", name="Import recordings").click()
     page.get_by_label("Files").set_input_files([SAMPLE / f"{part}.csv" for part in ("gaze", "fixations", "sections")])
     page.get_by_role("dialog").get_by_role("button", name="Import", exact=True).click()
-    expect(page.get_by_text("1 recordings")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("1 recording", exact=True)).to_be_visible(timeout=60_000)
     dialog = page.get_by_role("dialog")
     if dialog.count():
         page.keyboard.press("Escape")
@@ -109,6 +110,68 @@ def test_areas_are_drawn_cut_saved_and_measured(page: Page, site: Server) -> Non
     page.keyboard.press("Control+s")
     expect(rows).to_have_count(2)
     assert set(_masks(site, page)) == {"AOI 1"}
+
+
+def _painted(page: Page) -> int:
+    """How many pixels the layer above the areas has."""
+    found: int = (
+        page.locator("canvas")
+        .nth(2)
+        .evaluate(
+            "canvas => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data"
+            ".filter((value, at) => at % 4 === 3 && value > 0).length"
+        )
+    )
+    return found
+
+
+def test_fixations_are_drawn_over_the_picture_and_live_in_the_address(page: Page) -> None:
+    _open(page)
+    assert _painted(page) == 0
+    page.keyboard.press("f")
+    expect(page.get_by_role("button", name="Fixations")).to_have_attribute("aria-pressed", "true")
+    until(lambda: _painted(page) > 500)
+    page.reload()
+    until(lambda: page.locator("canvas").count() == 3 and _painted(page) > 500)
+    page.get_by_role("button", name="Fixations").click()
+    until(lambda: _painted(page) == 0)
+
+
+def test_reader_sees_areas_and_can_neither_draw_nor_change_them(open_page, page: Page, site: Server) -> None:
+    _open(page)
+    _draw(page)
+    page.keyboard.press("Control+s")
+    expect(page.get_by_text("Saved.")).to_be_visible()
+    project = page.evaluate("document.querySelector('#project-choice option:checked').textContent")
+    reader = open_page(email=invite_viewer(site.url, project))
+    changed: list[str] = []
+    reader.on("request", lambda request: request.method == "GET" or changed.append(f"{request.method} {request.url}"))
+    reader.goto(page.url)
+    names = reader.get_by_role("textbox", name="Name of area")
+    expect(names).to_have_count(2)
+    for tool in ("Polygon", "Rectangle", "Brush", "Eraser"):
+        expect(reader.get_by_role("button", name=tool)).to_be_disabled()
+    stage = reader.get_by_role("application").bounding_box()
+    assert stage is not None
+    reader.get_by_role("application").focus()
+    x, y = stage["x"] + stage["width"] / 2, stage["y"] + stage["height"] / 2
+    for key in ("r", "b", "e", "p", "n"):
+        reader.keyboard.press(key)
+        _drag(reader, (x - 220, y - 120), (x + 220, y + 120))
+    expect(reader.get_by_role("button", name="Select")).to_have_attribute("aria-pressed", "true")
+    expect(names).to_have_count(2)
+    expect(names.first).not_to_be_editable()
+    expect(reader.get_by_label("Colour of AOI 1")).to_be_disabled()
+    expect(reader.get_by_role("button", name="Delete AOI 1")).to_be_disabled()
+    names.first.focus()
+    reader.keyboard.press("Delete")
+    reader.get_by_role("application").focus()
+    reader.keyboard.press("Delete")
+    reader.keyboard.press("Control+s")
+    expect(reader.get_by_role("button", name="Save")).to_be_disabled()
+    expect(names).to_have_count(2)
+    assert_accessible(reader)
+    assert changed == []
 
 
 def test_metrics_show_bars_and_rows_of_each_recording(page: Page) -> None:

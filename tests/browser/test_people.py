@@ -6,9 +6,8 @@ import httpx2
 import pytest
 from playwright.sync_api import Page, expect
 
-from support.browser import assert_accessible, open_project
+from support.browser import assert_accessible, invite_viewer, open_project
 from support.people import unique, unique_email
-from support.server import ADMIN_TOKEN
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -128,18 +127,10 @@ def test_administration_shows_the_server_its_users_and_its_trail(open_page, them
 
 
 def test_viewer_sees_no_members_and_no_administration(open_page, page, site) -> None:
-    project, email = unique("closed"), unique_email()
+    project = unique("closed")
     open_project(page, project)
     number = int(page.url.split("/p/")[1])
-    headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
-    with httpx2.Client(base_url=site.url, headers=headers, timeout=30) as client:
-        body = {"id": 0, "name": "Only Looking", "email": email, "password": "Correct-horse-1"}
-        assert client.post("/api/users/create", json=body).status_code == 200
-        organization = client.get(f"/v2.1/projects/{project}").json()["organization_name"]
-        made = client.post(f"/v2.1/organizations/{organization}/users", json={"email": email, "admin": False}).json()
-        role = {"user_id": made["id"], "role": "project-viewer"}
-        assert client.post(f"/v2.1/projects/{project}/role-assignments", json=role).status_code == 201
-    viewer = open_page(email=email)
+    viewer = open_page(email=invite_viewer(site.url, project))
     viewer.goto(f"/ui/#/p/{number}/members")
     expect(viewer.get_by_text("Who is here is shown to administrators")).to_be_visible()
     expect(viewer.get_by_role("tab", name="Audit trail")).to_have_count(0)

@@ -117,6 +117,39 @@ def test_sorting_by_keyboard_survives_the_servers_absence_and_is_undone(page: Pa
     expect(again.get_by_text("All changes saved")).to_be_visible()
 
 
+def test_keys_are_changed_and_kept_and_the_other_scheme_is_chosen(page: Page, site: Server, tmp_path) -> None:
+    _import(page, tmp_path)
+    project = _project(page)
+    page.keyboard.press("?")
+    page.get_by_role("button", name=re.compile(r"^V\s*, change the key of: Validate$")).focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("d")
+    expect(page.get_by_text("D is taken by “Mark as dubious”")).to_be_visible()
+    assert_accessible(page)
+    page.keyboard.press("x")
+    expect(page.get_by_text("“Validate” is on X now.")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.reload()
+    expect(page.get_by_role("listbox", name="Objects").get_by_role("option")).to_have_count(N)
+    page.keyboard.press("v")
+    page.keyboard.press("x")
+    until(lambda: _summary(site, project)["validated_objects"] == 1)
+    expect(page.get_by_text("1 object validated")).to_be_visible()
+
+    page.goto("/ui/#/profile")
+    page.get_by_role("radio", name="EcoTaxa").check()
+    page.goto(f"/ui/#/p/{project}/sort")
+    expect(page.get_by_role("listbox", name="Objects").get_by_role("option")).to_have_count(N)
+    page.keyboard.press("c")
+    box = page.get_by_role("combobox", name="Assign a taxon")
+    expect(box).to_be_focused()
+    expect(box).to_have_value("c")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+ArrowRight")
+    page.keyboard.press("Control+u")
+    until(lambda: _summary(site, project)["dubious_objects"] == 1)
+
+
 def test_filters_pages_and_zoom_live_in_the_address(page: Page, tmp_path) -> None:
     _import(page, tmp_path)
     page.get_by_label("Objects a page").select_option("50")

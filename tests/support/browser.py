@@ -3,7 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+import httpx2
 from playwright.sync_api import ConsoleMessage, Page, Request, expect
+
+from support.people import unique_email
+from support.server import ADMIN_TOKEN
 
 AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 EMAIL, PASSWORD = "admin@example.org", "Correct-horse-1"
@@ -51,6 +55,24 @@ def open_project(page: Page, name: str) -> None:
     page.get_by_label("Name").fill(name)
     page.get_by_role("button", name="Create").click()
     page.get_by_role("heading", name=name, level=1).wait_for()
+
+
+def client_of(url: str) -> httpx2.Client:
+    """The administrator, without a browser."""
+    return httpx2.Client(base_url=url, headers={"Authorization": f"Bearer {ADMIN_TOKEN}"}, timeout=60)
+
+
+def invite_viewer(url: str, project: str) -> str:
+    """Someone new who may look at the project and change nothing; the address to sign in with."""
+    email = unique_email()
+    with client_of(url) as client:
+        body = {"id": 0, "name": "Only Looking", "email": email, "password": PASSWORD}
+        assert client.post("/api/users/create", json=body).status_code == 200
+        organization = client.get(f"/v2.1/projects/{project}").json()["organization_name"]
+        made = client.post(f"/v2.1/organizations/{organization}/users", json={"email": email, "admin": False}).json()
+        role = {"user_id": made["id"], "role": "project-viewer"}
+        assert client.post(f"/v2.1/projects/{project}/role-assignments", json=role).status_code == 201
+    return email
 
 
 def assert_accessible(page: Page) -> None:

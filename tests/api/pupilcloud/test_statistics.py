@@ -1,3 +1,4 @@
+import math
 from uuid import uuid4
 
 import numpy as np
@@ -108,7 +109,10 @@ async def test_sequences_hold_visits_and_transitions_per_recording_and_pooled(la
 
 @pytest.mark.parametrize(
     "table",
-    ["aoi_metrics", "metrics", "aois", "labels", "label_totals", "coverage", "visits", "transitions", "aoi_fixations"],
+    [
+        *("aoi_metrics", "metrics", "aois", "labels", "label_totals", "coverage", "visits", "transitions"),
+        *("aoi_fixations", "segments", "fixations"),
+    ],
 )
 async def test_every_table_comes_as_csv(lab: Lab, recordings: list[Recording], table: str):
     answer = await lab.client.get(f"{lab.at}/aois:table", params={"table": table})
@@ -122,6 +126,20 @@ async def test_every_table_comes_as_csv(lab: Lab, recordings: list[Recording], t
         silent = next(row for row in rows if ",corner," in row)
         assert silent.endswith(",corner,,0,,")
     await lab.ask("GET", f"{lab.at}/aois:table", 400, params={"table": "nothing"})
+
+
+async def test_table_of_fixations_has_each_one_on_the_plane_where_it_lies(lab: Lab, recordings: list[Recording]):
+    answer = await lab.client.get(f"{lab.at}/aois:table", params={"table": "fixations"})
+    wanted = [
+        [one.id, str(number), str(start), str(math.floor((end - start) / 1e6 + 0.5)), x / WIDTH, y / HEIGHT]
+        for one in recordings
+        for number, start, end, detected, x, y in one.fixations
+        if detected and 0 <= x < WIDTH and 0 <= y < HEIGHT
+    ]
+    assert 0 < len(wanted) < sum(len(one.fixations) for one in recordings)
+    rows = [row.split(",") for row in answer.text.splitlines()[1:]]
+    assert [row[:4] for row in rows] == [row[:4] for row in wanted]
+    assert np.allclose([[float(x), float(y)] for *_, x, y in rows], [row[4:] for row in wanted], atol=1e-6)
 
 
 async def test_statistics_without_areas_or_recordings_are_empty(lab: Lab):

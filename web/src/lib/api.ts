@@ -17,6 +17,11 @@ export class ApiError extends Error {
   }
 }
 
+/** Whatever went wrong, as what a page can show. */
+export function asApiError(error: unknown): ApiError {
+  return error instanceof ApiError ? error : new ApiError(0, error instanceof Error ? error.message : String(error));
+}
+
 type Query = Record<string, string | number | boolean | null | undefined | readonly (string | number)[]>;
 
 export interface Ask {

@@ -1,14 +1,5 @@
-// Keys act only where no text is being typed. Each page registers what it takes; `?` shows all of it.
-
-export interface Binding {
-  keys: string[];
-  does: string;
-  run: (event: KeyboardEvent) => void;
-}
-interface Scope {
-  title: string;
-  bindings: Binding[];
-}
+// Keys act only where no text is being typed. Each page registers what it takes; `?` shows all of it, and changes it.
+import { EVERYWHERE, keysOf, readKept, takenBy, withChange, type Binding, type Changes, type Scheme, type Scope } from './keymap';
 
 const TYPING = 'input:not([type=checkbox]):not([type=radio]):not([type=range]):not([type=button]), textarea, select, [contenteditable]';
 
@@ -38,6 +29,39 @@ class Keys {
   scopes = $state.raw<Scope[]>([]);
   mapOpen = $state(false);
   paletteOpen = $state(false);
+  scheme = $state<Scheme>('quick');
+  changes = $state.raw<Changes>({});
+  #shelf = '';
+
+  /** Whose keys count from now on. */
+  belongTo(user: string | number): void {
+    this.#shelf = `quadrat.keys.${user}`;
+    ({ scheme: this.scheme, changes: this.changes } = readKept(localStorage.getItem(this.#shelf)));
+  }
+  choose(scheme: Scheme): void {
+    this.scheme = scheme;
+    this.#keep();
+  }
+  /** The keys of an action as they are now. */
+  of(scope: string, binding: Pick<Binding, 'keys' | 'fixed'>): string[] {
+    return keysOf(scope, binding, this.changes);
+  }
+  /** Put an action on another key; gives what holds the key already, and then changes nothing. */
+  change(scope: string, binding: Binding, key: string): string | null {
+    const other = takenBy(this.scopes, scope, binding, key, this.changes);
+    if (other === null) {
+      this.changes = withChange(this.changes, scope, binding, key);
+      this.#keep();
+    }
+    return other;
+  }
+  reset(): void {
+    this.changes = {};
+    this.#keep();
+  }
+  #keep(): void {
+    localStorage.setItem(this.#shelf, JSON.stringify({ scheme: this.scheme, changes: this.changes }));
+  }
 
   /** Register a page's keys; returns what takes them back. */
   use(title: string, bindings: Binding[]): () => void {
@@ -46,7 +70,7 @@ class Keys {
     return () => (this.scopes = this.scopes.filter((other) => other !== scope));
   }
   listen(): () => void {
-    const back = this.use('Everywhere', [
+    const back = this.use(EVERYWHERE, [
       { keys: ['?'], does: 'Show the keys of this page', run: () => (this.mapOpen = !this.mapOpen) },
       { keys: ['Ctrl+K'], does: 'Jump to anything', run: () => (this.paletteOpen = true) },
     ]);
@@ -63,7 +87,7 @@ class Keys {
     if (belongsToControl(event, name)) return;
     if (document.querySelector('dialog[open]') && name !== '?') return;
     for (const scope of [...this.scopes].reverse()) {
-      const found = scope.bindings.find((binding) => binding.keys.includes(name));
+      const found = scope.bindings.find((binding) => this.of(scope.title, binding).includes(name));
       if (found) {
         event.preventDefault();
         found.run(event);

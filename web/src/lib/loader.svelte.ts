@@ -1,4 +1,4 @@
-import { ApiError } from './api';
+import { type ApiError, asApiError } from './api';
 
 /**
  * Loads one thing: keeps what it has while it loads anew, and what went wrong until the next try. Only the answer to the
@@ -25,7 +25,7 @@ export class Loader<T> {
       this.error = null;
     } catch (error) {
       if (number !== this.#number || (error instanceof DOMException && error.name === 'AbortError')) return;
-      this.error = error instanceof ApiError ? error : new ApiError(0, String(error));
+      this.error = asApiError(error);
     } finally {
       if (number === this.#number) this.loading = false;
     }
@@ -41,14 +41,18 @@ export class Loader<T> {
   }
 }
 
-/** For what is asked again and again, as while someone types: only the answer to the last question comes. */
+/** For what is asked again and again, as while someone types: only what becomes of the last question comes. */
 export class Latest {
   #abort: AbortController | null = null;
 
-  ask<T>(question: (signal: AbortSignal) => Promise<T>, take: (answer: T) => void): void {
+  ask<T>(question: (signal: AbortSignal) => Promise<T>, take: (answer: T) => void, fail: (error: unknown) => void = () => undefined): void {
     this.#abort?.abort();
     const mine = (this.#abort = new AbortController());
-    question(mine.signal).then((answer) => mine.signal.aborted || take(answer), () => undefined);
+    question(mine.signal).then((answer) => mine.signal.aborted || take(answer), (error: unknown) => mine.signal.aborted || fail(error));
+  }
+  /** No answer that is still under way is wanted any more. */
+  clear(): void {
+    this.#abort?.abort();
   }
 }
 
@@ -65,7 +69,7 @@ export class Task {
       await work();
       return true;
     } catch (error) {
-      this.error = error instanceof ApiError ? error : new ApiError(0, error instanceof Error ? error.message : String(error));
+      this.error = asApiError(error);
       return false;
     } finally {
       this.busy = false;

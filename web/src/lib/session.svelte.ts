@@ -1,4 +1,4 @@
-import { api, ApiError, useCsrf, whenSignedOut } from './api';
+import { api, type ApiError, asApiError, useCsrf, whenSignedOut } from './api';
 import type { ProjectCard, ProjectRights, SessionState } from './types';
 
 class Session {
@@ -21,7 +21,7 @@ class Session {
       this.problem = null;
       this.take(await api.get<SessionState>('/ui/api/session'));
     } catch (error) {
-      this.problem = error instanceof ApiError ? error : new ApiError(0, String(error));
+      this.problem = asApiError(error);
     }
   }
   async signIn(credential: { email: string; password: string } | { token: string }): Promise<void> {

@@ -52,3 +52,8 @@ export function bytes(value: number | null | undefined): string {
 export function count(value: number): string {
   return value.toLocaleString('en').replaceAll(',', '\u202f');
 }
+
+/** A number with the word for what it counts. */
+export function some(number: number, what: string): string {
+  return `${count(number)} ${what}${number === 1 ? '' : 's'}`;
+}

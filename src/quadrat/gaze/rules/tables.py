@@ -6,6 +6,7 @@ rounded (2.5).
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from quadrat.gaze.rules.label_image import on_plane
 from quadrat.gaze.rules.statistics import Fixations, Hits, rounded_ms
 from quadrat.gaze.types import Aoi, MappedRecording, PooledMetrics, RecordingMetrics, Statistics
 
@@ -26,6 +27,14 @@ METRICS_HEADER = (
     "total fixation duration [ms]",
 )
 FIXATIONS_HEADER = ("aoi id", "aoi name", "section id", "recording id", "fixation id", "fixation duration [ms]")
+PLACES_HEADER = (
+    "recording id",
+    "fixation id",
+    "start timestamp [ns]",
+    "fixation duration [ms]",
+    "fixation x [normalized]",
+    "fixation y [normalized]",
+)
 
 
 def to_csv(rows: Iterable[Row]) -> str:
@@ -126,6 +135,27 @@ def fixation_rows(aois: Sequence[Aoi], found: Sequence[tuple[MappedRecording, Fi
                     int(fixations.ids[place]),
                     length,
                 )
+
+
+def place_rows(found: Sequence[tuple[MappedRecording, Fixations, tuple[float, float]]]) -> Iterator[Row]:
+    """Every fixation on the plane, recording by recording in order of time.
+
+    Args:
+        found: A recording, its fixations, width and height of the plane in the unit of their positions.
+    """
+    yield PLACES_HEADER
+    for mapping, fixations, (width, height) in found:
+        places = (fixations.detected & on_plane(fixations.x, fixations.y, (width, height))).nonzero()[0]
+        lengths = rounded_ms(fixations.end_ns[places] - fixations.start_ns[places])
+        for place, length in zip(places.tolist(), lengths.tolist(), strict=True):
+            yield (
+                mapping.recording.uuid,
+                int(fixations.ids[place]),
+                int(fixations.start_ns[place]),
+                length,
+                round(float(fixations.x[place]) / width, 6),
+                round(float(fixations.y[place]) / height, 6),
+            )
 
 
 _ALL_METRICS = (

@@ -1,5 +1,6 @@
 // What the areas pages ask of the gaze API.
 import { api, enveloped, upload } from '../api';
+import { readFixations, type Scanpath } from './fixations';
 import { ownPath } from '../sample-upload.svelte';
 import type { components as GazeApi } from '../../generated/pupilcloud';
 import type { ProjectRights } from '../types';
@@ -37,6 +38,10 @@ export class Gaze {
     const query = new URLSearchParams({ project_id: this.project.uuid, enrichment_id: id, width: String(width), colormap, sigma: '0.01' });
     for (const recording of recordings) query.append('recording_ids', recording);
     return `${this.workspace}/heatmap/?${query}`;
+  }
+  async fixations(id: string, signal?: AbortSignal): Promise<Scanpath[]> {
+    const answer = await api.raw('GET', `${this.at(id)}/aois:table?table=fixations`, { signal });
+    return readFixations(await answer.text());
   }
   async upload(file: File, onProgress: (share: number) => void): Promise<string> {
     const metadata = `name ${btoa(unescape(encodeURIComponent(file.name)))},content_type ${btoa(file.type)}`;

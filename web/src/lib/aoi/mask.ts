@@ -2,15 +2,22 @@
 
 export type Canvas = HTMLCanvasElement;
 
-export function newMask(width: number, height: number): Canvas {
+function blank(width: number, height: number): Canvas {
   const canvas = document.createElement('canvas');
   canvas.width = width;
   canvas.height = height;
   return canvas;
 }
 
-export function copyMask(mask: Canvas): Canvas {
-  const copy = newMask(mask.width, mask.height);
+export function newMask(width: number, height: number): Canvas {
+  const canvas = blank(width, height);
+  // A mask is read again and again: whether it is empty, what lies under the pointer, what is sent.
+  canvas.getContext('2d', { willReadFrequently: true });
+  return canvas;
+}
+
+export function copyMask(mask: Canvas, made = newMask): Canvas {
+  const copy = made(mask.width, mask.height);
   copy.getContext('2d')!.drawImage(mask, 0, 0);
   return copy;
 }
@@ -55,10 +62,10 @@ export function contains(mask: Canvas, x: number, y: number): boolean {
 
 /** What is shown of a mask: its colour, half transparent, with a rim in the colour inside a black one. */
 export function paint(mask: Canvas, colour: string, options: { fill: boolean; rim: number }): Canvas {
-  const shown = newMask(mask.width, mask.height);
+  const shown = blank(mask.width, mask.height);
   const context = shown.getContext('2d')!;
   const tinted = (paintColour: string): Canvas => {
-    const layer = copyMask(mask);
+    const layer = copyMask(mask, blank);
     const inner = layer.getContext('2d')!;
     inner.globalCompositeOperation = 'source-in';
     inner.fillStyle = paintColour;

@@ -1,6 +1,6 @@
 // Annotations on their way to the server. They are kept in this browser until the server has them, in order, also when
 // the connection or the tab goes. The batch's id makes sending twice the same as sending once.
-import { ApiError } from '../api';
+import { type ApiError, asApiError } from '../api';
 import type { Qualification } from './objects';
 
 export interface Before {
@@ -104,7 +104,7 @@ export class Outbox {
     try {
       await this.wire.send(batch);
     } catch (error) {
-      const told = error instanceof ApiError ? error : new ApiError(0, String(error));
+      const told = asApiError(error);
       if (told.status === 0 || told.status === 401 || told.status === 429 || told.status >= 500) {
         this.offline = true;
         this.#timer = setTimeout(() => void this.flush(), this.#pauseMs);

@@ -20,7 +20,7 @@ from quadrat.db.engine import Database
 from quadrat.gaze.actions import aois, proposals
 from quadrat.gaze.actions.access import EnrichmentPath
 from quadrat.gaze.actions.statistics import plan_statistics
-from quadrat.gaze.analysis import Analyst, Plan
+from quadrat.gaze.analysis import Analyst, Plan, plane_of
 from quadrat.gaze.pictures.pool import Pictures
 from quadrat.gaze.rules import tables
 from quadrat.gaze.types import Statistics
@@ -51,6 +51,7 @@ Table = Literal[
     "transitions",
     "aoi_fixations",
     "segments",
+    "fixations",
 ]
 
 
@@ -176,6 +177,8 @@ async def get_aoi_table(
     plan = planner(request, caller, raw, rids)
     if table in {"aoi_fixations", "segments"}:
         text = await _fixation_table(request, plan, table)
+    elif table == "fixations":
+        text = await _place_table(request, plan)
     else:
         rows = {
             "aoi_metrics": tables.metrics_rows,
@@ -202,6 +205,17 @@ async def _fixation_table(request: Request, plan: Callable[[], Awaitable[Plan]],
         else:
             rows = tables.fixation_rows(made.aois, hits)
         return await asyncio.to_thread(tables.to_csv, rows)
+
+    return await analyst.fresh(plan, compute)
+
+
+async def _place_table(request: Request, plan: Callable[[], Awaitable[Plan]]) -> str:
+    analyst: Analyst = request.state.analyst
+
+    async def compute(made: Plan) -> str:
+        known = await analyst.fixations_of(made)
+        found = [(one, known[one.id], plane_of(made.enrichment, one.unit)) for one in made.mappings]
+        return await asyncio.to_thread(lambda: tables.to_csv(tables.place_rows(found)))
 
     return await analyst.fresh(plan, compute)
 

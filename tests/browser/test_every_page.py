@@ -1,0 +1,177 @@
+"""What every page owes: nothing that axe finds in either theme, nothing in the console, no other origin asked; it says
+so when the server is away or something is missing or forbidden, and goes on when it is back."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from support.browser import assert_accessible, invite_viewer
+from support.filled_project import Filled, fill
+from support.server import Server
+from support.server import wait_for as until
+
+pytestmark = pytest.mark.timeout(300)
+# What a page shows only once its data has come.
+SHOWS = {
+    "home": "All jobs",
+    "projects": "filled-",
+    "project": "From a script",
+    "sort": "of 120",
+    "object": "Above it",
+    "import": "The archive",
+    "bulk": "Dry run",
+    "export": "Export 120 objects",
+    "predict": "3 of 3",
+    "predict with a model": "Model or pipeline",
+    "areas": "1 recording",
+    "area editor": "100 %",
+    "area metrics": "2025-10-17",
+    "models": "doubler",
+    "model": "number: double",
+    "version": "From a script",
+    "version test": "The model's answer appears here.",
+    "version requests": "completed",
+    "version settings": "Delete the version",
+    "pipelines": "twice",
+    "pipeline": "pipeline_start",
+    "pipeline run": "number",
+    "pipeline requests": "no batch requests",
+    "pipeline table": "model doubler v1",
+    "connectors": "postgresql",
+    "credentials": "postgresql",
+    "schedules": "yearly",
+    "variables": "LIMIT",
+    "service-users": "service user",
+    "logs": "The version is available.",
+    "monitoring": "doubler v1",
+    "members": "Members of",
+    "roles": "project-admin",
+    "audit trail": "project.created",
+    "jobs": "Asked for",
+    "job": "Log",
+    "datasets": "digits-",
+    "samples": "10 samples",
+    "taxonomy": "living",
+    "administration": "PostgreSQL",
+    "profile": "Change the password",
+}
+QUICK = {"sort", "area editor", "pipeline", "version", "samples"}
+# These show what they have without asking anybody.
+SELF_CONTAINED = {"import", "home", "predict with a model", "pipeline run"}
+EVERY = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in SHOWS]
+MISSING = {
+    "object": "/object/999999999",
+    "area editor": "/areas/00000000-0000-4000-8000-000000000000",
+    "area metrics": "/areas/00000000-0000-4000-8000-000000000000/metrics",
+    "model": "/models/nothing",
+    "version": "/models/doubler/nothing",
+    "pipeline": "/pipelines/nothing",
+    "import": "/import?job=999999999",
+}
+FOR_MEMBERS = ["sort", "object", "import", "bulk", "export", "predict", "areas", "area editor", "models", "version"]
+FOR_MEMBERS += ["version test", "pipelines", "pipeline", "pipeline run", "connectors", "credentials", "schedules"]
+FOR_MEMBERS += ["variables", "service-users", "logs", "monitoring", "members", "project"]
+
+CHANGES = ("New ", "Upload and import", "Predict", "Add an object", "Run", "Send", "Delete", "Invite someone")
+
+
+@pytest.fixture(scope="module")
+def filled(site: Server) -> Filled:
+    """One project for all of these tests; none changes it."""
+    return fill(site.url)
+
+
+def _open(page: Page, filled: Filled, name: str) -> None:
+    page.goto("about:blank")
+    page.goto(f"/ui/{filled.addresses[name]}")
+    _there(page, name)
+
+
+def _there(page: Page, name: str) -> None:
+    expect(page.get_by_role("main")).to_contain_text(SHOWS[name])
+    expect(page.get_by_role("heading", level=1)).to_have_count(1)
+    expect(page.get_by_role("main").get_by_role("alert")).to_have_count(0)
+
+
+def test_every_page_has_a_test(filled: Filled) -> None:
+    assert set(filled.addresses) == set(SHOWS)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_page_is_accessible_in_both_themes_and_fits(open_page, filled: Filled, name: str) -> None:
+    page = open_page()
+    _open(page, filled, name)
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme)
+        assert_accessible(page)
+        too_wide = page.evaluate(
+            "[document.documentElement, document.querySelector('main')].map((one) => one.scrollWidth - one.clientWidth)"
+        )
+        assert max(too_wide) <= 0, "something reaches beyond the window"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in SHOWS if name not in SELF_CONTAINED])
+def test_page_says_that_the_server_is_away_and_goes_on_when_it_is_back(open_page, filled: Filled, name: str) -> None:
+    page = open_page()
+    page.goto(f"/ui/#/p/{filled.project}/import")
+    page.get_by_role("heading", name="Import objects").wait_for()
+    page.watch.offline = True
+    page.context.set_offline(True)
+    page.evaluate("address => (location.hash = address)", filled.addresses[name])
+    alert = page.get_by_role("main").get_by_role("alert").first
+    expect(alert).to_contain_text("cannot be reached")
+    page.context.set_offline(False)
+    tries = page.get_by_role("main").get_by_role("button", name="Try again")
+    while tries.count():
+        before = tries.count()
+        tries.first.click()
+        until(lambda before=before: tries.count() < before)
+    _there(page, name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MISSING)
+def test_page_of_what_does_not_exist_says_so(open_page, filled: Filled, name: str) -> None:
+    page = open_page()
+    page.watch.allow(404)
+    page.goto(f"/ui/#/p/{filled.project}{MISSING[name]}")
+    expect(page.get_by_role("main").get_by_role("alert").first).to_be_visible()
+    assert_accessible(page)
+
+
+@pytest.mark.slow
+def test_pages_tell_a_reader_what_is_not_allowed(open_page, filled: Filled, site: Server) -> None:
+    page = open_page(email=invite_viewer(site.url, filled.name))
+    page.watch.allow(403)
+    for name in FOR_MEMBERS:
+        page.goto("about:blank")
+        page.goto(f"/ui/{filled.addresses[name]}")
+        page.get_by_role("heading", level=1).wait_for(state="attached")
+        assert_accessible(page)
+        for word in CHANGES:
+            pattern = page.get_by_role("main").get_by_role("button", name=word, exact=not word.endswith(" "))
+            for button in pattern.all():
+                expect(button, f"{name}: {word}").to_be_disabled()
+
+
+@pytest.mark.slow
+def test_pages_of_an_empty_project_say_what_to_do_first(open_page) -> None:
+    page = open_page()
+    page.goto("/ui/#/p/1")
+    page.get_by_role("heading", level=1).wait_for()
+    for part, words in {
+        "sort": "no objects yet",
+        "areas": "no reference image yet",
+        "models": "A model is a name",
+        "pipelines": "pipeline",
+        "connectors": "A connector writes",
+        "credentials": "sealed",
+        "schedules": "A schedule asks",
+        "monitoring": "nothing to measure yet",
+        "logs": "No line in the last day",
+        "predict": "Nothing is validated there yet",
+    }.items():
+        page.goto("about:blank")
+        page.goto(f"/ui/#/p/1/{part}")
+        expect(page.get_by_role("main")).to_contain_text(words)
+        assert_accessible(page)
