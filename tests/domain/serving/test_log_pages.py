@@ -21,17 +21,17 @@ NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)
 async def test_page_of_many_versions_is_the_beginning_of_all_their_lines(db: Database, shares: str):
     dice, ids = random.Random(shares), LogIds()
     project = ProjectId(dice.getrandbits(40) + 2**41)
-    versions = [VersionId(number) for number in range(1, 61)]
-    weights = {"equal": [1.0] * 60, "uneven": [0.5**n for n in range(60)]}.get(shares, [1000.0] + [0.1] * 59)
+    versions = [VersionId(number) for number in range(1, 201)]
+    weights = {"equal": [1.0] * 200, "uneven": [0.5**n for n in range(200)]}.get(shares, [1000.0] + [0.1] * 199)
     places = [LogPlace(project, version) for version in versions]
     lines = []
     async with db.begin() as tx:
         sources = {place: await store.find_source(tx, place, system=False) for place in places}
-        for number, place in enumerate(dice.choices(places, weights, k=3000)):
+        for number, place in enumerate(dice.choices(places, weights, k=4000)):
             entry = LogEntry(ids.next(NOON + timedelta(seconds=number)), place, None, False, str(number))
             lines.append((sources[place], entry))
         await store.append_lines(tx, lines)
-        for wanted in (versions[:40], versions[1:], versions):
+        for wanted in (versions[:40], versions[:128], versions[1:], versions):
             filtered = LogFilter(version_ids=wanted)
             found = await store.list_sources(tx, project, filtered)
             mine = [entry.id for _source, entry in lines if entry.place.version_id in wanted]
