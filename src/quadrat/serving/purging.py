@@ -49,7 +49,7 @@ async def _purge_logs(db: Database) -> int:
         before = first_id_at(now() - timedelta(days=days))
         async with db.begin() as tx:
             sources = await log_store.list_sources(tx, ProjectId(project_id), log_store.EVERYTHING)
-        for source_id in sources:
+        for source_id, _system in sources:
             removed += await _delete_lines(db, source_id, before)
     return removed
 

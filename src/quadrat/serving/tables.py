@@ -273,7 +273,7 @@ class _LogColumns(TypedColumns):
     source_id: Named[int] = Column(BigInteger, primary_key=True)
     id: Named[bytes] = Column(LargeBinary, primary_key=True)
     project_id: Named[int] = Column(BigInteger)
-    system: Named[bool] = Column(Boolean)
+    system: Named[bool] = Column(Boolean, primary_key=True)
     request_id: Named[UUID | None] = Column(Uuid)
     pipeline_request_id: Named[UUID | None] = Column(Uuid)
     text: Named[str] = Column(Text)
@@ -283,8 +283,7 @@ log = Table(
     "log",
     metadata,
     _LogColumns,
-    Index("ix_log_system", "project_id", "id", postgresql_where=text("system")),
-    Index("ix_log_user", "project_id", "id", postgresql_where=text("NOT system")),
+    Index("ix_log_project_id_id", "project_id", "id"),
     Index("ix_log_request_id", "request_id", "id", postgresql_where=text("request_id IS NOT NULL")),
     Index(
         "ix_log_pipeline_request_id",
@@ -293,6 +292,8 @@ log = Table(
         postgresql_where=text("pipeline_request_id IS NOT NULL"),
     ),
     schema=SCHEMA,
+    # The system's few lines would else lie one by one between the users' many, a page of them on as many places.
+    postgresql_partition_by="LIST (system)",
 )
 
 

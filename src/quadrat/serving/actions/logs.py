@@ -65,7 +65,7 @@ async def list_logs(tx: AsyncConnection, caller: Caller, ref: ProjectRef, asked:
     )
     sources = None
     if wanted.is_for_sources:
-        sources = list(await store.list_sources(tx, project.id, wanted))
+        sources = await store.list_sources(tx, project.id, wanted)
         if not sources:
             return []
     lines = await store.list_lines(tx, project.id, wanted, sources, (looked_in, asked.limit))

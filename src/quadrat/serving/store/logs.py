@@ -1,23 +1,21 @@
 """Lines of logs: written in blocks, read in windows. What a line belongs to stands apart, once for many lines."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
     Executable,
+    FromClause,
     Select,
     TextualSelect,
     delete,
     func,
     lateral,
-    not_,
     select,
     text,
     true,
-    union_all,
 )
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -38,7 +36,7 @@ _TYPES = ("int8", "bytea", "int8", "bool", "uuid", "uuid", "text")
 _COLUMNS = (log.c.source_id, log.c.id, log.c.request_id, log.c.pipeline_request_id, log.c.system, log.c.text)
 _OF_SOURCE = (
     f"(SELECT {', '.join(column.name for column in _COLUMNS)} FROM {log.fullname} "  # noqa: S608 - our own names
-    "WHERE source_id = {source} AND id >= :first AND id <= :last ORDER BY id {way} LIMIT :most)"
+    "WHERE system = {system} AND source_id = {source} AND id >= :first AND id <= :last ORDER BY id {way} LIMIT :most)"
 )
 
 # More sources than these are not named one by one in a statement: planning it would take too long.
@@ -49,6 +47,9 @@ _LOOKED_AT_PAGES = 20
 
 EVERYTHING = LogFilter()
 """Lets all lines through."""
+
+Source = tuple[int, bool]
+"""The number under which lines are written, and whether they are the system's."""
 
 Found = tuple[int, bytes, UUID | None, UUID | None, bool, str]
 """Source, id, request, request of a pipeline, system, text."""
@@ -95,9 +96,9 @@ async def append_lines(tx: AsyncConnection, entries: Sequence[tuple[int, LogEntr
             )
 
 
-async def list_sources(tx: AsyncConnection, project_id: ProjectId, wanted: LogFilter) -> list[int]:
+async def list_sources(tx: AsyncConnection, project_id: ProjectId, wanted: LogFilter) -> list[Source]:
     """The sources in the project that a filter lets through."""
-    query = select(log_source.c.id).where(log_source.c.project_id == project_id)
+    query = select(log_source.c.id, log_source.c.system).where(log_source.c.project_id == project_id)
     if wanted.version_ids is not None:
         query = query.where(log_source.c.version_id.in_(wanted.version_ids))
     for column, value in (
@@ -108,7 +109,7 @@ async def list_sources(tx: AsyncConnection, project_id: ProjectId, wanted: LogFi
     ):
         if value is not None:
             query = query.where(column == value)
-    return list((await tx.execute(query)).scalars())
+    return [(*row,) for row in await tx.execute(query)]
 
 
 async def find_places(tx: AsyncConnection, ids: Collection[int]) -> dict[int, LogPlace]:
@@ -137,7 +138,7 @@ async def list_lines(
     tx: AsyncConnection,
     project_id: ProjectId,
     wanted: LogFilter,
-    sources: Sequence[int] | None,
+    sources: Sequence[Source] | None,
     page: tuple[Window, int],
 ) -> list[Found]:
     """The lines in a window, from its near end on.
@@ -149,78 +150,92 @@ async def list_lines(
         sources: Only lines of these; None when any source of the project will do.
         page: The window, and the most lines.
     """
-    newest_first, limit = page[0].newest_first, page[1]
     query: Executable
     if wanted.request_id is not None or wanted.pipeline_request_id is not None:
-        query = _select(project_id, wanted, page)
-        if sources is not None:
-            query = query.where(log.c.source_id.in_(sources))
+        query = _of_request(project_id, wanted, sources, page)
     elif sources is None:
-        # One index holds the system's lines and one the users': each gives its first lines.
-        kinds = (True, False) if wanted.system is None else (wanted.system,)
-        parts = [_select(project_id, replace(wanted, system=kind), page).subquery() for kind in kinds]
-        both = union_all(*(select(*part.c) for part in parts)).subquery()
-        query = select(*both.c).order_by(both.c.id.desc() if newest_first else both.c.id).limit(limit)
+        query = _select_in(page[0], *_COLUMNS).where(log.c.project_id == project_id).limit(page[1])
+        if wanted.system is not None:
+            query = query.where(log.c.system == wanted.system)
     elif len(sources) <= _NAMED_SOURCES:
         query = _merge(sources, page)
     else:
-        source = func.unnest(list(sources)).table_valued("id", name="wanted").render_derived()
-        bound = _far_end(sources, page)
-        lines = _select(project_id, wanted, page, of=source.c.id)
-        inner = lateral(lines.where(log.c.id >= bound if newest_first else log.c.id <= bound)).alias("line")
-        query = (
-            select(*inner.c)
-            .select_from(source.join(inner, true()))
-            .order_by(inner.c.id.desc() if newest_first else inner.c.id)
-            .limit(limit)
-        )
+        query = _merge_many(sources, page)
     return [(*row,) for row in await tx.execute(query)]
 
 
-def _merge(sources: Sequence[int], page: tuple[Window, int]) -> TextualSelect:
+def _of_request(
+    project_id: ProjectId, wanted: LogFilter, sources: Sequence[Source] | None, page: tuple[Window, int]
+) -> Select[Any]:
+    """The first lines of a request.
+
+    A request is of one project: that it is of this one is asked last, so that the database is not tempted to read
+    through the lines of the project until it meets enough of the request's.
+    """
+    query = _select_in(page[0], *_COLUMNS, log.c.project_id).limit(page[1])
+    for column, value in (
+        (log.c.request_id, wanted.request_id),
+        (log.c.pipeline_request_id, wanted.pipeline_request_id),
+        (log.c.system, wanted.system),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    if sources is not None:
+        query = query.where(log.c.source_id.in_([id_ for id_, _system in sources]))
+    lines = query.subquery()
+    ordered = lines.c.id.desc() if page[0].newest_first else lines.c.id
+    found = [lines.c[column.name] for column in _COLUMNS]
+    return select(*found).where(lines.c.project_id == project_id).order_by(ordered)
+
+
+def _merge(sources: Sequence[Source], page: tuple[Window, int]) -> TextualSelect:
     """The first lines of all sources: the index of each gives them in order, and the merge takes no more than it needs.
 
     Written as text because the same as a hundred selects takes longer to compile than the database takes to answer.
     """
     window, limit = page
     way = "DESC" if window.newest_first else "ASC"
-    parts = " UNION ALL ".join(_OF_SOURCE.format(source=int(source), way=way) for source in sources)
+    parts = " UNION ALL ".join(
+        _OF_SOURCE.format(source=int(id_), system=bool(system), way=way) for id_, system in sources
+    )
     query = text(f"SELECT * FROM ({parts}) AS line ORDER BY id {way} LIMIT :most")  # noqa: S608 - numbers and constants
     return query.bindparams(first=window.first, last=window.last, most=limit).columns(*_COLUMNS)
 
 
-def _far_end(sources: Sequence[int], page: tuple[Window, int]) -> ColumnElement[bytes]:
+def _merge_many(sources: Sequence[Source], page: tuple[Window, int]) -> Select[Any]:
+    """The same of any number of sources: all lines of each up to where the page must end by then."""
+    window, limit = page
+    bound = _far_end(sources, page)
+    source, of_source = _unnest(sources)
+    lines = _select_in(window, *_COLUMNS).where(
+        *of_source, log.c.id >= bound if window.newest_first else log.c.id <= bound
+    )
+    inner = lateral(lines.limit(limit)).alias("line")
+    query = select(*inner.c).select_from(source.join(inner, true()))
+    return query.order_by(inner.c.id.desc() if window.newest_first else inner.c.id).limit(limit)
+
+
+def _far_end(sources: Sequence[Source], page: tuple[Window, int]) -> ColumnElement[bytes]:
     """An id beyond which no line of the page is, found by looking at only some ids of each source."""
     window, limit = page
-    source = func.unnest(list(sources)).table_valued("id", name="looked_at").render_derived()
-    some = _select_in(window, log.c.id).where(log.c.source_id == source.c.id)
+    source, of_source = _unnest(sources)
+    some = _select_in(window, log.c.id).where(*of_source)
     inner = lateral(some.limit(-(-_LOOKED_AT_PAGES * limit // len(sources)))).alias("some")
     near = select(inner.c.id).select_from(source.join(inner, true()))
     near = near.order_by(inner.c.id.desc() if window.newest_first else inner.c.id).offset(limit - 1).limit(1)
     return func.coalesce(near.scalar_subquery(), window.first if window.newest_first else window.last)
 
 
+def _unnest(sources: Sequence[Source]) -> tuple[FromClause, tuple[ColumnElement[bool], ...]]:
+    """Sources as rows, and what makes a line one of theirs."""
+    ids, systems = [id_ for id_, _system in sources], [system for _id, system in sources]
+    rows = func.unnest(ids, systems).table_valued("id", "system").render_derived()
+    return rows, (log.c.source_id == rows.c.id, log.c.system == rows.c.system)
+
+
 def _select_in(window: Window, *columns: Any) -> Select[Any]:
     query = select(*columns).where(log.c.id >= window.first, log.c.id <= window.last)
     return query.order_by(log.c.id.desc() if window.newest_first else log.c.id)
-
-
-def _select(
-    project_id: ProjectId, wanted: LogFilter, page: tuple[Window, int], *, of: ColumnElement[int] | None = None
-) -> Select[Any]:
-    window, limit = page
-    query = _select_in(window, *_COLUMNS)
-    if of is None:
-        query = query.where(log.c.project_id == project_id)
-        if wanted.system is not None:
-            query = query.where(log.c.system if wanted.system else not_(log.c.system))
-    else:
-        query = query.where(log.c.source_id == of)
-    if wanted.request_id is not None:
-        query = query.where(log.c.request_id == wanted.request_id)
-    if wanted.pipeline_request_id is not None:
-        query = query.where(log.c.pipeline_request_id == wanted.pipeline_request_id)
-    return query.limit(limit)
 
 
 async def delete_before(tx: AsyncConnection, source_id: int, id_: bytes, limit: int) -> int:
