@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0022"
-down_revision = "0021"
+revision = "0025"
+down_revision = "0024"
 
 _COLUMNS = "source_id, id, project_id, system, request_id, pipeline_request_id, text"
 
