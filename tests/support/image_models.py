@@ -5,6 +5,7 @@ import json
 import struct
 import zipfile
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -83,14 +84,14 @@ def package(*, makes_vectors: bool = False) -> bytes:
     return packed.getvalue()
 
 
-def digit_archive(n: int, validated: int, **more: Any) -> bytes:
-    """An import archive with a picture for each digit; the first ones are validated."""
+def digit_archive(n: int, validated: int, each: Callable[[int], dict[str, Any]] = lambda _: {}, **more: Any) -> bytes:
+    """An import archive with a picture for each digit; the first ones are validated; `each` gives cells of one."""
     grey, labels = digits(n)
     rows = []
     for i in range(n):
         known = {"object_annotation_status": "validated", "object_annotation_category": str(labels[i])}
         empty = dict.fromkeys(known, "")
-        rows.append(row(i, object_area=float(grey[i].sum()), **(known if i < validated else empty), **more))
+        rows.append(row(i, object_area=float(grey[i].sum()), **(known if i < validated else empty), **more, **each(i)))
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("ecotaxa_digits.tsv", table(rows))

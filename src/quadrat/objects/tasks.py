@@ -31,6 +31,7 @@ from quadrat.objects.store.learning import forget_unfinished
 from quadrat.objects.types import ImageId
 from quadrat.runner.base import Runner
 from quadrat.serving.actions.housekeeping import purge_tomorrow
+from quadrat.serving.actions.withdrawal import withdraw_requests
 from quadrat.storage.blobs import BlobStore
 
 _IMPORT_ATTEMPTS = 3
@@ -175,7 +176,7 @@ def _number(key: str) -> int:
 async def purge(context: JobContext[ObjectResources], params: Mapping[str, Any]) -> Mapping[str, Any]:
     """Remove the bytes of projects and users that are gone, and what ended predictions have left. Safe to repeat."""
     async with context.db.begin() as tx:
-        await forget_unfinished(tx)
+        await withdraw_requests(tx, await forget_unfinished(tx))
     blobs = context.resources.blobs
     removed = 0
     for folder, list_missing in ((FOLDER, list_missing_projects), (USER_FILES, list_missing_users)):

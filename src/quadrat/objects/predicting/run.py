@@ -28,6 +28,7 @@ from quadrat.objects.prediction_types import PredictionRequest, Training
 from quadrat.objects.store import classification
 from quadrat.objects.store import learning as store
 from quadrat.objects.store.clock import tick
+from quadrat.serving.actions.withdrawal import withdraw_requests
 
 _LOOKED, _LOADED, _LEARNED, _GUESSED = 5.0, 5.0, 60.0, 75.0
 
@@ -36,7 +37,7 @@ async def predict(context: JobContext[Any], params: Mapping[str, Any]) -> Mappin
     """Predict the objects of a project that no person has decided on. Safe to repeat, see above."""
     request = msgspec.convert(params, PredictionRequest)
     async with context.db.begin() as tx:
-        await store.forget_unfinished(tx, context.job)
+        await withdraw_requests(tx, await store.forget_unfinished(tx, context.job))
         training = await store.find_training(tx, context.job.id)
     if request.model is not None:
         return await predict_served(context, request, training)

@@ -4,6 +4,7 @@ Requests are made in the transaction that notes their ids in the block, and the 
 came of them. So a job that goes on after a lost one waits for the same requests and writes each answer once.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from quadrat.base.clock import now
 from quadrat.db.engine import Database
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.identity.types import ProjectId
-from quadrat.jobs.registry import JobContext
+from quadrat.jobs.registry import JobCancelledError, JobContext
 from quadrat.objects.asking import BLOCK, Answer, Asker, open_served
 from quadrat.objects.frames.specs import Column, Ids, Numbers
 from quadrat.objects.predicting.features import feature_columns, load_values
@@ -28,6 +29,7 @@ from quadrat.objects.store import imports as taxon_store
 from quadrat.objects.store import learning as store
 from quadrat.objects.store.clock import tick
 from quadrat.objects.store.learning import OpenBlock
+from quadrat.serving.actions.withdrawal import withdraw_requests
 from quadrat.serving.files import Files
 
 # Enough that the model need not wait while answers are written.
@@ -40,6 +42,18 @@ async def predict_served(
 ) -> Mapping[str, Any]:
     """Have a served model say what objects are, and write that down."""
     asker, questions, training = await _open(context, request, training)
+    try:
+        return await _ask_all(context, request, training, (asker, questions))
+    except (JobCancelledError, asyncio.CancelledError):
+        # Shielded, because whoever cancels has no patience for this.
+        await asyncio.shield(_give_up(context, training.id))
+        raise
+
+
+async def _ask_all(
+    context: JobContext[Any], request: PredictionRequest, training: Training, by: tuple[Asker, "_Questions"]
+) -> Mapping[str, Any]:
+    asker, questions = by
     labels = _Labels(request.labels)
     n_written = training.n_written
     while True:
@@ -55,6 +69,15 @@ async def predict_served(
     if labels.unread and not n_written:
         raise QuadratError(ErrorKind.INVALID, "; ".join(labels.problems()))
     return {"rowcount": n_written}
+
+
+async def _give_up(context: JobContext[Any], training_id: TrainingId) -> None:
+    """Take the requests back when somebody has cancelled the job; when only its worker ends, another one goes on."""
+    try:
+        await context.check_cancelled()
+    except JobCancelledError:
+        async with context.db.begin() as tx:
+            await withdraw_requests(tx, await store.forget_training(tx, training_id))
 
 
 async def _open(

@@ -31,14 +31,23 @@ JOIN objects.object o ON o.id = g.id AND o.predicted_at = :at AND o.state = 'P'
 ON CONFLICT (object_id) DO UPDATE SET predicted_at = excluded.predicted_at, taxon_ids = excluded.taxon_ids,
     scores = excluded.scores, training_id = excluded.training_id
 """)
-# The trainings of other jobs that still have something to write: whoever asked for them has given up.
-_FORGET = text("""
-DELETE FROM objects.training t WHERE EXISTS (SELECT FROM objects.prediction_block b WHERE b.training_id = t.id)
+# Unfinished trainings go; what comes back are the requests that were made for them.
+_FORGET = """
+WITH gone AS (DELETE FROM objects.training t WHERE {which} RETURNING t.id)
+SELECT unnest(b.request_ids) FROM objects.prediction_block b JOIN gone ON gone.id = b.training_id
+"""
+_FORGET_ONE = text(_FORGET.format(which="t.id = :training"))
+# Those of other jobs that still have something to write: whoever asked for them has given up.
+_FORGET_UNFINISHED = text(
+    _FORGET.format(
+        which="""
+    EXISTS (SELECT FROM objects.prediction_block b WHERE b.training_id = t.id)
     AND CASE WHEN CAST(:project AS bigint) IS NOT NULL
         THEN t.project_id = :project AND t.job_id IS DISTINCT FROM :job
         ELSE NOT EXISTS (SELECT FROM jobs.job j WHERE j.id = t.job_id AND j.state IN ('pending', 'running', 'asking'))
-    END
-""")
+    END"""
+    )
+)
 
 
 def _packed(column: Any, order: Any) -> Any:
@@ -216,10 +225,19 @@ async def note_done(tx: AsyncConnection, training_id: TrainingId, n_done: int, n
     await tx.execute(update(training).where(training.c.id == training_id).values(facts=facts.concat(added)))
 
 
-async def forget_unfinished(tx: AsyncConnection, job: Job | None = None) -> None:
-    """Remove trainings that nobody goes on writing: those of other jobs in the job's project, or of ended jobs."""
+async def forget_unfinished(tx: AsyncConnection, job: Job | None = None) -> list[UUID]:
+    """Remove trainings that nobody goes on writing: those of other jobs in the job's project, or of ended jobs.
+
+    Returns:
+        The batch requests that were made for them.
+    """
     given = {"project": None if job is None else job.project_id, "job": None if job is None else job.id}
-    await tx.execute(_FORGET, given)
+    return list((await tx.execute(_FORGET_UNFINISHED, given)).scalars())
+
+
+async def forget_training(tx: AsyncConnection, training_id: TrainingId) -> list[UUID]:
+    """Remove a training with what it has still to write; the batch requests that were made for it."""
+    return list((await tx.execute(_FORGET_ONE, {"training": training_id})).scalars())
 
 
 async def keep_guesses(

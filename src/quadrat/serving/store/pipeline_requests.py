@@ -90,6 +90,12 @@ async def delete_requests(tx: AsyncConnection, ids: Collection[UUID]) -> None:
     await tx.execute(delete(request).where(request.c.id.in_(ids)))
 
 
+async def delete_anywhere(tx: AsyncConnection, ids: Collection[UUID]) -> set[PipelineId]:
+    """Remove requests of whatever pipeline, with their runs; the pipelines that had any."""
+    statement = delete(request).where(request.c.id.in_(ids)).returning(request.c.pipeline_id)
+    return {PipelineId(id_) for id_ in (await tx.execute(statement)).scalars()}
+
+
 async def claim(
     tx: AsyncConnection, pipeline_id: PipelineId, owner: UUID, limit: int, lease: timedelta
 ) -> list[ClaimedPipelineRequest]:

@@ -128,6 +128,12 @@ async def delete_requests(tx: AsyncConnection, ids: Collection[UUID]) -> None:
     await tx.execute(delete(request).where(request.c.id.in_(ids)))
 
 
+async def delete_anywhere(tx: AsyncConnection, ids: Collection[UUID]) -> set[VersionId]:
+    """Remove requests of whatever version; the versions that had any."""
+    statement = delete(request).where(request.c.id.in_(ids)).returning(request.c.version_id)
+    return {VersionId(id_) for id_ in (await tx.execute(statement)).scalars()}
+
+
 async def claim(
     tx: AsyncConnection, version_id: VersionId, owner: UUID, limit: int, lease: timedelta
 ) -> list[ClaimedRequest]:
