@@ -1,5 +1,6 @@
 """Exports of real servers: a worker that is killed, a disk that is full, and the shell."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -10,9 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import psycopg
 import pytest
 from PIL import Image
 
+from quadrat.db.embedded import EmbeddedPostgres
+from quadrat.db.engine import psycopg_dsn
 from support.archives import archive, row, table
 from support.server import ADMIN_TOKEN, Server, quadrat, wait_for
 
@@ -61,9 +65,19 @@ def fill(server: Server, folder: Path, copies: int) -> int:
     return project
 
 
-def ask(server: Server, project: int) -> int:
+def ask(server: Server, project: int, kind: str = "backup") -> int:
     body = {"filters": {}, "request": {"project_id": project}}
-    return int(api(server, "POST", "/object_set/export/backup", body).json()["job_id"])
+    return int(api(server, "POST", f"/object_set/export/{kind}", body).json()["job_id"])
+
+
+def table_of(server: Server, job: int) -> bytes:
+    """What an export says, without its log."""
+    content = api(server, "GET", f"/jobs/{job}/file").content
+    if not content.startswith(b"PK"):
+        return content
+    with zipfile.ZipFile(BytesIO(content)) as packed:
+        (name,) = [name for name in packed.namelist() if name.endswith(".tsv")]
+        return packed.read(name)
 
 
 def until_ended(server: Server, job: int) -> dict[str, Any]:
@@ -97,6 +111,27 @@ def test_export_whose_worker_is_killed_is_made_again_and_leaves_no_part(serve: S
         assert len(packed.namelist()) == OBJECTS * COPIES + 3 + 1
 
 
+@pytest.mark.parametrize("kind", ["general", "summary"])
+def test_table_whose_worker_is_killed_half_way_is_made_again(kind: str, serve: Serve, tmp_path: Path):
+    server = serve()
+    project = fill(server, tmp_path, 1)
+    whole = ask(server, project, kind)
+    assert until_ended(server, whole)["state"] == "F"
+    address = psycopg_dsn(EmbeddedPostgres(server.data_dir.resolve()).url)
+    with psycopg.connect(address) as holder, psycopg.connect(address, autocommit=True) as watcher:
+        # The export has begun, and waits for the objects until its worker is gone.
+        holder.execute("LOCK TABLE objects.object IN ACCESS EXCLUSIVE MODE")
+        job = ask(server, project, kind)
+        waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%objects.object%'"
+        wait_for(lambda: watcher.execute(waiting).fetchone())
+        assert api(server, "GET", f"/jobs/{job}/").json()["state"] == "R"
+        server.worker().kill()
+    done = until_ended(server, job)
+    assert (done["state"], done["errors"]) == ("F", [])
+    assert table_of(server, job) == table_of(server, whole)
+    assert unfinished(server) == []
+
+
 @pytest.fixture
 def small_store(data_dir: Path) -> Iterator[Path]:
     """A file system of its own for the store of a data directory."""
@@ -124,6 +159,27 @@ def test_export_to_a_full_disk_says_so_leaves_nothing_and_can_be_started_again(
     api(server, "GET", f"/jobs/{job}/restart")
     done = until_ended(server, job)
     assert (done["state"], done["result"]["rowcount"]) == ("F", OBJECTS)
+
+
+@pytest.mark.parametrize("kind", ["general", "summary"])
+def test_table_for_which_there_is_no_space_says_so_and_can_be_started_again(
+    kind: str, serve: Serve, small_store: Path, tmp_path: Path
+):
+    server = serve(small_store.parent)
+    project = fill(server, tmp_path, 1)
+    filler = small_store / "filler"
+    with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+    job = ask(server, project, kind)
+    failed = until_ended(server, job)
+    assert (failed["state"], failed["result"]) == ("E", {})
+    assert failed["errors"] == ["The disk is full: nothing can be stored until there is space."]
+    assert list((small_store / "objects" / "exports").glob("*")) == []
+    filler.unlink()
+    api(server, "GET", f"/jobs/{job}/restart")
+    assert until_ended(server, job)["state"] == "F"
+    assert len(table_of(server, job).splitlines()) == {"general": OBJECTS + 1, "summary": 4}[kind]
 
 
 def test_shell_exports_what_it_imports(serve: Serve, tmp_path: Path):

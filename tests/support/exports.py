@@ -122,9 +122,9 @@ class ExportBench:
         return id_
 
 
-async def open_bench(house: House, folder: Path) -> ExportBench:
-    """A new person's empty project."""
-    blobs = BlobStore.on_disk(folder / "store", b"k" * 32)
+async def open_bench(house: House, folder: Path, store: BlobStore | None = None) -> ExportBench:
+    """A new person's empty project; its bytes on disk, or in a bucket."""
+    blobs = store or BlobStore.on_disk(folder / "store", b"k" * 32)
     house.state |= {"blobs": blobs, "columns": ColumnCache(house.db, folder / "columns", 10**8)}
     owner = await house.make_person()
     project = await house.make_project(owner)

@@ -1,5 +1,7 @@
 """Predictions over HTTP, learned from real digits by the real process."""
 
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,12 +11,14 @@ import pytest
 from sqlalchemy import text
 
 from quadrat.api.ecotaxa.app import create_app
+from quadrat.db.engine import Database
 from quadrat.errors import QuadratError
 from quadrat.identity.permissions import PROJECT_VIEWER
 from quadrat.objects.columns.cache import ColumnCache
 from quadrat.objects.predicting import run
 from support.digit_objects import FEATURES, Digits, make_digits, run_job
-from support.house import House, Person
+from support.extensions import without_extensions
+from support.house import House, Person, open_house
 
 # Each learns in a process of low priority.
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(400)]
@@ -48,6 +52,10 @@ class Desk:
 
 @pytest.fixture
 async def desk(house: House, tmp_path: Path) -> Desk:
+    return await open_desk(house, tmp_path)
+
+
+async def open_desk(house: House, tmp_path: Path) -> Desk:
     house.state["columns"] = ColumnCache(house.db, tmp_path / "columns", 10**8)
     owner, viewer, other = [await house.make_person() for _ in range(3)]
     async with house.db.begin() as tx:
@@ -232,6 +240,18 @@ async def test_object_without_deep_features_cannot_be_compared(desk: Desk):
     answer = await desk.http.post(path, json={})
     assert answer.status_code == 422
     assert "no deep features" in answer.json()["detail"][0]["msg"]
+
+
+async def test_database_without_pgvector_says_that_it_cannot_compare(new_database: Callable[[], str], tmp_path: Path):
+    async with AsyncExitStack() as cleanup:
+        db = Database(without_extensions(new_database()), pool_size=5)
+        cleanup.push_async_callback(db.close)
+        desk = await open_desk(await open_house(db, cleanup), tmp_path)
+        path = f"/object_set/{desk.digits.project_id}/query?order_field=ss-I{desk.digits.targets[0]}"
+        answer = await desk.http.post(path, json={})
+        assert answer.status_code == 422
+        assert "pgvector" in answer.json()["detail"][0]["msg"]
+        assert (await desk.http.post(path.replace("ss-I", "objid&x="), json={})).status_code == 200
 
 
 async def test_objects_decided_on_while_the_job_runs_are_left_alone(desk: Desk, monkeypatch: pytest.MonkeyPatch):

@@ -7,14 +7,12 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
-from psycopg import sql
 from sqlalchemy import text
 
-from quadrat.db.engine import Database, psycopg_dsn
+from quadrat.db.engine import Database
 from quadrat.db.extensions import has_vectors
-from quadrat.migrations.upgrade import upgrade
+from support.extensions import without_extensions
 from support.gallery import UNKNOWN, Gallery, open_gallery, run_worker
 from support.house import open_house
 
@@ -158,13 +156,7 @@ async def test_vectors_of_a_dataset_that_went_are_removed_at_the_next_occasion(w
 @pytest.fixture
 async def plain_gallery(new_database: Callable[[], str], tmp_path: Path) -> AsyncIterator[Gallery]:
     """On a database whose server has no pgvector to offer."""
-    url = new_database()
-    with psycopg.connect(psycopg_dsn(url), autocommit=True) as conn:
-        if conn.info.server_version < 180_000:
-            pytest.skip("before PostgreSQL 18 an extension that is installed cannot be kept from a database")
-        name = sql.Identifier(conn.info.dbname)
-        conn.execute(sql.SQL("ALTER DATABASE {} SET extension_control_path = '/nowhere'").format(name))
-    upgrade(url)
+    url = without_extensions(new_database())
     async with AsyncExitStack() as cleanup:
         db = Database(url, pool_size=8)
         cleanup.push_async_callback(db.close)
