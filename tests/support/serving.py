@@ -25,7 +25,7 @@ from quadrat.runner.local import LocalRunner
 from quadrat.serving.actions import models, packages, requests, versions
 from quadrat.serving.actions.access import ModelPath, VersionPath
 from quadrat.serving.actions.models import NewModel
-from quadrat.serving.batch import BatchTiming
+from quadrat.serving.dispatcher import BatchTiming
 from quadrat.serving.engine import EngineTiming, ServingEngine
 from quadrat.serving.launch import Launcher
 from quadrat.serving.pool import PoolTiming

@@ -19,9 +19,10 @@ from quadrat.identity.actions.access import require
 from quadrat.identity.types import Access, Caller, ObjectType, Target
 from quadrat.runner.base import Instance, InstanceLostError, Reply, RequestTimeoutError
 from quadrat.serving.actions.access import VersionPath, no_version
-from quadrat.serving.batch import BatchDispatcher, BatchTiming
+from quadrat.serving.batch import BatchDispatcher
 from quadrat.serving.budget import Budget
 from quadrat.serving.directory import Directory
+from quadrat.serving.dispatcher import BatchTiming
 from quadrat.serving.files import Files, is_large
 from quadrat.serving.housekeeping import Housekeeper
 from quadrat.serving.journal import Journal

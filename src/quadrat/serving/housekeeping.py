@@ -61,8 +61,8 @@ class Housekeeper:
         async with self._db.begin() as tx:
             if (
                 await blob_store.has_waste(tx, STORING_GRACE)
-                or await request_store.has_finished_before(tx, moment)
-                or await pipeline_request_store.has_finished_before(tx, moment)
+                or await request_store.QUEUE.has_finished_before(tx, moment)
+                or await pipeline_request_store.QUEUE.has_finished_before(tx, moment)
                 or await journal_store.has_before(tx, moment)
             ):
                 await clean_later(tx)

@@ -130,24 +130,29 @@ class _PackageColumns(TypedColumns):
 package = Table("package", metadata, _PackageColumns, schema=SCHEMA)
 
 
-class _RequestColumns(TypedColumns):
+class QueueColumns(TypedColumns):
+    """What batch requests of versions and of pipelines have in common."""
+
     id: Named[UUID] = Column(Uuid, primary_key=True)
-    version_id: Named[int] = Column(BigInteger, _to(f"{SCHEMA}.version"))
     state: Named[str] = Column(Text, server_default="pending")
     # JSON text as it came: jsonb would refuse the NUL character, and reorder and renumber the rest.
     data: Named[bytes | None] = Column(LargeBinary)
-    result: Named[bytes | None] = Column(LargeBinary)
-    # Instead of the columns above, where that would be too large for a row. `payload` has the other direction.
+    # Instead of the column above, where that would be too large for a row. `payload` has the other direction.
     data_payload_id: Named[UUID | None] = Column(Uuid)
-    result_payload_id: Named[UUID | None] = Column(Uuid)
     error_message: Named[str | None] = Column(Text)
     created_at: Named[datetime] = Column(DateTime(timezone=True), server_default=func.now())
     updated_at: Named[datetime] = Column(DateTime(timezone=True), server_default=func.now())
-    started_at: Named[datetime | None] = Column(DateTime(timezone=True))
     finished_at: Named[datetime | None] = Column(DateTime(timezone=True))
     lease_owner: Named[UUID | None] = Column(Uuid)
     lease_expires_at: Named[datetime | None] = Column(DateTime(timezone=True))
     attempt: Named[int] = Column(Integer, server_default=text("0"))
+
+
+class _RequestColumns(QueueColumns):
+    version_id: Named[int] = Column(BigInteger, _to(f"{SCHEMA}.version"))
+    result: Named[bytes | None] = Column(LargeBinary)
+    result_payload_id: Named[UUID | None] = Column(Uuid)
+    started_at: Named[datetime | None] = Column(DateTime(timezone=True))
 
 
 request = Table(
@@ -445,19 +450,8 @@ class _AttachmentFieldColumns(TypedColumns):
 attachment_field = Table("attachment_field", metadata, _AttachmentFieldColumns, schema=SCHEMA)
 
 
-class _PipelineRequestColumns(TypedColumns):
-    id: Named[UUID] = Column(Uuid, primary_key=True)
+class _PipelineRequestColumns(QueueColumns):
     pipeline_id: Named[int] = Column(BigInteger, _to(f"{SCHEMA}.pipeline"))
-    state: Named[str] = Column(Text, server_default="pending")
-    data: Named[bytes | None] = Column(LargeBinary)
-    data_payload_id: Named[UUID | None] = Column(Uuid)
-    error_message: Named[str | None] = Column(Text)
-    created_at: Named[datetime] = Column(DateTime(timezone=True), server_default=func.now())
-    updated_at: Named[datetime] = Column(DateTime(timezone=True), server_default=func.now())
-    finished_at: Named[datetime | None] = Column(DateTime(timezone=True))
-    lease_owner: Named[UUID | None] = Column(Uuid)
-    lease_expires_at: Named[datetime | None] = Column(DateTime(timezone=True))
-    attempt: Named[int] = Column(Integer, server_default=text("0"))
 
 
 pipeline_request = Table(

@@ -176,9 +176,9 @@ async def clean(context: JobContext[ServingResources], _params: Mapping[str, Any
             async with context.db.begin() as tx:
                 await store.delete_package(tx, package_id)
         packages += len(unused)
-    requests = await _delete_old(context.db, request_store.delete_finished_before)
+    requests = await _delete_old(context.db, request_store.QUEUE.delete_finished_before)
     requests += await _delete_old(context.db, journal_store.delete_before)
-    requests += await _delete_old(context.db, pipeline_request_store.delete_finished_before)
+    requests += await _delete_old(context.db, pipeline_request_store.QUEUE.delete_finished_before)
     async with context.db.begin() as tx:
         wanted = [Revision(key, language, _no_fetch) for key, language in await store.list_wanted(tx)]
     unused_environments = await context.resources.runner.collect(wanted, _UNUSED_KEPT_S)

@@ -211,7 +211,7 @@ async def test_request_that_was_interrupted_too_often_fails(serving: ServingHous
     for _ in range(2):
         async with serving.db.begin() as tx:
             assert len(await store.claim(tx, version.id, new_uuid(), 1, timedelta(seconds=-1))) == 1
-            await store.requeue_expired(tx, attempts=2, message="too often")
+            await store.QUEUE.requeue_expired(tx, attempts=2, message="too often")
     (found,) = await serving.collect(path, [id_])
     assert (found.state, found.error_message) == (RequestState.FAILED, "too often")
 

@@ -134,7 +134,7 @@ async def list_requests(
         QuadratError: not_found, forbidden.
     """
     _, pipeline = await open_pipeline(tx, caller, path, "pipelines.requests.list")
-    return await store.page_requests(tx, pipeline.id, states, page, newest_first=newest_first)
+    return await store.QUEUE.page(tx, pipeline.id, states, page, newest_first=newest_first)
 
 
 async def delete_requests(tx: AsyncConnection, caller: Caller, path: PipelinePath, ids: Collection[UUID]) -> None:
@@ -145,8 +145,8 @@ async def delete_requests(tx: AsyncConnection, caller: Caller, path: PipelinePat
     """
     _, pipeline = await open_pipeline(tx, caller, path, "pipelines.requests.delete")
     _refuse_too_many(ids)
-    _refuse_missing(ids, await store.lock_requests(tx, pipeline.id, ids))
-    await store.delete_requests(tx, ids)
+    _refuse_missing(ids, await store.QUEUE.lock(tx, pipeline.id, ids))
+    await store.QUEUE.delete(tx, ids)
     await announce_pipeline_requests(tx, pipeline.id, deleted=True)
 
 

@@ -135,7 +135,7 @@ async def list_requests(
         QuadratError: not_found, forbidden.
     """
     _, _, version = await open_version(tx, caller, path, "models.versions.requests.list")
-    return await store.page_requests(tx, version.id, states, page, newest_first=newest_first)
+    return await store.QUEUE.page(tx, version.id, states, page, newest_first=newest_first)
 
 
 async def delete_requests(tx: AsyncConnection, caller: Caller, path: VersionPath, ids: Collection[UUID]) -> None:
@@ -146,8 +146,8 @@ async def delete_requests(tx: AsyncConnection, caller: Caller, path: VersionPath
     """
     _, _, version = await open_version(tx, caller, path, "models.versions.requests.delete")
     _refuse_too_many(ids)
-    _refuse_missing(ids, await store.lock_requests(tx, version.id, ids))
-    await store.delete_requests(tx, ids)
+    _refuse_missing(ids, await store.QUEUE.lock(tx, version.id, ids))
+    await store.QUEUE.delete(tx, ids)
     await announce_deleted_requests(tx, version.id)
 
 

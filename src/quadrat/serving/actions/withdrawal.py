@@ -14,7 +14,7 @@ async def withdraw_requests(tx: AsyncConnection, ids: Collection[UUID]) -> None:
 
     Nobody's right is looked at: whoever asked for the job may have lost it since. Those that are gone stay so.
     """
-    for version_id in await requests.delete_anywhere(tx, ids):
+    for version_id in await requests.QUEUE.delete(tx, ids):
         await announce_deleted_requests(tx, version_id)
-    for pipeline_id in await pipeline_requests.delete_anywhere(tx, ids):
+    for pipeline_id in await pipeline_requests.QUEUE.delete(tx, ids):
         await announce_pipeline_requests(tx, pipeline_id, deleted=True)

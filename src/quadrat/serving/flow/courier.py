@@ -20,7 +20,7 @@ from quadrat.identity.types import ProjectId
 from quadrat.serving.actions.connectors import find_spec
 from quadrat.serving.connector_types import Connector, ConnectorId, Delivery
 from quadrat.serving.engine import ServingEngine
-from quadrat.serving.flow.gather import Gatherer
+from quadrat.serving.gather import Gatherer
 from quadrat.serving.log_types import LogPlace
 from quadrat.serving.rules.metrics import Metric
 from quadrat.serving.rules.values import decode_json
