@@ -1,5 +1,6 @@
 """Every type of connector against a real server or the best-kept emulator."""
 
+import asyncio
 import hmac
 import json
 import shutil
@@ -366,6 +367,43 @@ async def test_s3_credentials_alone_are_tried(places: Places, moto: str):
     await verify()
     with pytest.raises(UnreachableError, match="No connection"):
         await verify(endpoint=f"http://127.0.0.1:{servers.free_port()}")
+
+
+async def test_endpoint_that_leads_elsewhere_does_not_lead_past_the_guard(places: Places):
+    """A service that may be reached sends who comes to it to an address that may not, behind which somebody listens."""
+    came: list[bytes] = []
+    inside_came: list[bytes] = []
+
+    async def inside(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        inside_came.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        writer.close()
+
+    async def outside(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        came.append(await reader.readuntil(b"\r\n\r\n"))
+        location = f"Location: http://0.0.0.0:{port_of(hidden)}/secrets\r\n"
+        writer.write(f"HTTP/1.1 307 Moved\r\n{location}Content-Length: 0\r\nConnection: close\r\n\r\n".encode())
+        writer.close()
+
+    def port_of(server: asyncio.Server) -> int:
+        return int(server.sockets[0].getsockname()[1])
+
+    async with (
+        await asyncio.start_server(inside, "127.0.0.1", 0) as hidden,
+        await asyncio.start_server(outside, "127.0.0.1", 0) as open_one,
+    ):
+        endpoint = f"http://127.0.0.1:{port_of(open_one)}"
+        key = {"json_key_file": servers.BigQuery(url=endpoint).key_file(), "dataset": "d", "table": "t"}
+        for spec in (
+            ConnectorSpec(ConnectorType.AWS_S3, aws(endpoint, bucket="b")),
+            ConnectorSpec(ConnectorType.GCP_BIGQUERY, {**key, "endpoint": endpoint}, columns(a=FieldType.INT)),
+        ):
+            came.clear()
+            with pytest.raises((UnreachableError, RefusedError)):
+                await (await places.open(spec, None)).verify()  # type: ignore[arg-type]
+            assert (bool(came), inside_came) == (True, [])
+        # That of S3 follows nobody; that of BigQuery does, and is stopped.
+        assert "reserved" in places.proxy.refusals["0.0.0.0"]
 
 
 async def test_google_storage_gets_files(places: Places, blobs: Blobs, moto: str):

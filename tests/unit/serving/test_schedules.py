@@ -32,7 +32,9 @@ def test_cron_with_five_fields_is_taken(cron: str):
         "@daily",
         "5-1 * * * *",
         "*/0 * * * *",
+        "0 0 30 2 *",
         "0 0 31 2 *",
+        "0 0 31 4,6,9,11 *",
         "* * L * *",
         "* * * * 1#2",
         "1," * 200 + "1 * * * *",
@@ -52,6 +54,18 @@ def test_schedule_fires_in_utc():
     elsewhere = monday.astimezone(timezone(timedelta(hours=5, minutes=45))) + timedelta(seconds=59.9)
     assert minute_of(elsewhere) == monday
     assert fires_at("30 6 * * 1", minute_of(elsewhere))
+
+
+def test_lists_ranges_and_steps_fire_in_their_minutes():
+    at = datetime(2026, 11, 1, tzinfo=UTC)
+    fired = [n for n in range(60) if fires_at("5-20/5,50,*/29 0 * * *", at + timedelta(minutes=n))]
+    assert fired == [0, 5, 10, 15, 20, 29, 50, 58]
+    # As everywhere in cron: with both days given, either will do.
+    days = [n + 1 for n in range(30) if fires_at("0 0 13 11 5", at + timedelta(days=n))]
+    assert days == [6, 13, 20, 27]
+    leap = check_cron("0 0 29 2 *")
+    assert fires_at(leap, datetime(2028, 2, 29, tzinfo=UTC))
+    assert not fires_at(leap, datetime(2027, 3, 1, tzinfo=UTC))
 
 
 def test_every_minute_fires_in_every_minute_of_a_day():
