@@ -15,7 +15,7 @@ from quadrat.serving.logbook import LogBook
 from quadrat.serving.rules.connectors import cut_error
 from quadrat.serving.signals import announce_deliveries
 from quadrat.serving.store import connectors as store
-from quadrat.serving.targets.base import RefusedError, UnreachableError
+from quadrat.serving.targets.base import RefusedError, UnreachableError, unexpected_as_unreachable
 from quadrat.serving.targets.places import Places
 
 
@@ -88,8 +88,10 @@ async def _try(context: JobContext[VerificationResources], spec: Any) -> str | N
     """What keeps a place from being written to; None when nothing does."""
     target = None
     try:
-        target = await context.resources.places.open(spec(), _NoBlobs())
-        await target.verify()
+        opened = spec()
+        with unexpected_as_unreachable():
+            target = await context.resources.places.open(opened, _NoBlobs())
+            await target.verify()
     except (RefusedError, UnreachableError, SealError) as error:
         return cut_error(str(error)) or "The connection failed."
     finally:

@@ -211,6 +211,33 @@ async def test_messages_are_gathered_under_load(serving: ServingHouse, flow: Flo
     assert transactions < 100
 
 
+async def test_place_that_answers_nonsense_fails_verification_and_is_tried_again_with_pauses(
+    serving: ServingHouse, flow: Flow, build: Builder
+):
+    """Google's library raises what it does not promise when a token is no token."""
+    came = []
+
+    async def nonsense(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        came.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b'HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n\r\n"text"')
+        writer.close()
+
+    async with await asyncio.start_server(nonsense, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        key = {"json_key_file": servers.BigQuery(url=url).key_file(), "endpoint": url}
+        connector = await build.connector("gcp_bigquery", key, {"dataset": "d", "table": "t"}, NUMBER)
+        found = await verified(serving, connector)
+        assert found.status is Verification.FAILED
+        assert "library of the connector failed" in found.error_message
+        assert await flow.ask(await into(build, connector), {"number": 1}) == []
+
+        async def put_off() -> list[str]:
+            return await log_lines(serving, "Not written, tried again in 0.4 s%library of the connector%")
+
+        assert await serving.until(put_off)
+    assert len(came) >= 3
+
+
 async def test_row_that_is_refused_is_given_up_alone_and_named(
     serving: ServingHouse, flow: Flow, build: Builder, target: Target
 ):

@@ -25,7 +25,13 @@ from quadrat.serving.log_types import LogPlace
 from quadrat.serving.rules.metrics import Metric
 from quadrat.serving.rules.values import decode_json
 from quadrat.serving.store import deliveries as store
-from quadrat.serving.targets.base import Message, RefusedError, Target, UnreachableError
+from quadrat.serving.targets.base import (
+    Message,
+    RefusedError,
+    Target,
+    UnreachableError,
+    unexpected_as_unreachable,
+)
 from quadrat.serving.targets.places import Places
 
 _log = structlog.get_logger(__name__)
@@ -296,7 +302,9 @@ class Courier:
         while waiting:
             part = waiting.pop()
             try:
-                await target.write([Message(item.id, decode_json(item.data)) for item in part])
+                messages = [Message(item.id, decode_json(item.data)) for item in part]
+                with unexpected_as_unreachable():
+                    await target.write(messages)
             except RefusedError as error:
                 if len(part) == 1:
                     await self._give_up(lane, part, str(error))
@@ -320,7 +328,8 @@ class Courier:
         if found is None:
             return None
         lane.connector, spec = found
-        lane.target = await self._places.open(spec, _Blobs(self._engine, lane.connector.project_id))
+        with unexpected_as_unreachable():
+            lane.target = await self._places.open(spec, _Blobs(self._engine, lane.connector.project_id))
         return lane.target
 
     async def _close(self, lane: _Lane) -> None:

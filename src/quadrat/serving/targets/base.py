@@ -1,10 +1,14 @@
 """What all places have in common that connectors write to."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
+
+import structlog
+
+_log = structlog.get_logger(__name__)
 
 CONNECT_S = 10.0
 """Longest time for a connection."""
@@ -29,6 +33,22 @@ class MissingExtraError(RefusedError):
             f"Connectors of type {type_} need a library that is not installed on this server: "
             f"install it with `pip install quadrat[{extra}]` and start the server again."
         )
+
+
+@contextmanager
+def unexpected_as_unreachable() -> Iterator[None]:
+    """What a vendor's library raises besides what it promises counts as a place that may answer later.
+
+    Raises:
+        UnreachableError: Instead of anything but this and `RefusedError`.
+    """
+    try:
+        yield
+    except (RefusedError, UnreachableError):
+        raise
+    except Exception as error:
+        _log.exception("target.failed_unexpectedly")
+        raise UnreachableError(f"The library of the connector failed with {type(error).__name__}.") from error
 
 
 class Message(NamedTuple):
