@@ -202,6 +202,10 @@ class Dispatcher(ABC, Generic[Key, Item, Record]):
             claimed = await self._take(tx, key, room)
         feed.may_have_more = feed.may_have_more or len(claimed) == room
         for item in claimed:
+            if item.id in feed.running or item.id in self._unwritten:
+                # Its lease had run out, though it runs here, as after a long stop of the machine: it goes on.
+                feed.wake.set()
+                continue
             work = self._work(run, feed, item)
             feed.running[item.id] = asyncio.create_task(work, name=f"{self._name}-{item.id}")
 

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -17,6 +18,7 @@ from quadrat.runner.base import Runner
 from quadrat.serving.actions import pipeline_requests, pipelines
 from quadrat.serving.actions.packages import clean_later
 from quadrat.serving.actions.pipelines import PipelineChange
+from quadrat.serving.dispatcher import BatchTiming
 from quadrat.serving.files import SPILL_BYTES
 from quadrat.serving.housekeeping import RESULTS_KEPT, Housekeeper
 from quadrat.serving.pipeline_types import START
@@ -25,7 +27,7 @@ from quadrat.serving.tables import payload
 from quadrat.serving.tables import pipeline_request as request
 from quadrat.serving.types import DataKind, Field, FieldType, RequestState
 from support.flow import NUMBER, Builder, Flow, run_flow
-from support.serving import GATED, Gates, ServingHouse, model_processes, wait_until
+from support.serving import GATED, TIMING, Gates, ServingHouse, model_processes, wait_until
 
 pytestmark = pytest.mark.anyio
 
@@ -243,6 +245,40 @@ async def test_batch_of_a_deleted_pipeline_ends(serving: ServingHouse, flow: Flo
     gates.open("free")
     (found,) = await build.finished(other, await build.submit(other, json.loads(gates.data("free"))))
     assert found.state is RequestState.COMPLETED
+
+
+@pytest.mark.parametrize("table", ["request", "pipeline_request"])
+async def test_request_whose_lease_ran_out_while_it_runs_here_is_not_run_twice(
+    serving: ServingHouse, build: Builder, gates: Gates, table: str
+):
+    async def change(statement: str) -> int:
+        async with serving.db.begin() as tx:
+            return int((await tx.execute(text(statement))).rowcount)
+
+    version = await serving.serve(GATED, maximum_instances=2)
+    path = await build.chain(version)
+    # Nobody looks at leases meanwhile, so that only the claiming is tried.
+    async with run_flow(serving, replace(TIMING, batch=BatchTiming(lease_s=100, renew_s=100, drain_s=2))):
+        if table == "request":
+            ids = await serving.submit(version, gates.data("one"))
+        else:
+            ids = await build.submit(path, json.loads(gates.data("one")))
+        await gates.reached("one")
+        no_lease = "state = 'pending', lease_owner = NULL, lease_expires_at = NULL"
+        assert await change(f"UPDATE serving.{table} SET {no_lease}") == 1
+        if table == "request":
+            second = await serving.submit(version, gates.data("two"))
+        else:
+            second = await build.submit(path, json.loads(gates.data("two")))
+        await gates.reached("two")
+        gates.open("one")
+        gates.open("two")
+        if table == "request":
+            states = [item.state for item in await serving.finished(version, ids + second)]
+        else:
+            states = [item.state for item in await build.finished(path, ids + second)]
+        assert states == [RequestState.COMPLETED] * 2
+    assert (gates.began("one"), gates.began("two")) == (1, 1)
 
 
 async def test_delete_with_one_unknown_id_deletes_none(serving: ServingHouse, build: Builder):
