@@ -176,7 +176,8 @@ def test_exports_are_asked_for_waited_for_and_fetched(server: Any):
     ]  # fmt: skip
     assert found["general"]["head"].startswith('"img_file_name"\t"img_rank"\t"object_id"\t"object_lat"')
     assert sorted(found["backup"]["names"]) == [
-        "job_JOB.log", "s0/ecotaxa_s0.tsv", "s0/o0.png", "s0/o2.png", "s1/ecotaxa_s1.tsv", "s1/o1.png", "s1/o3.png",
+        "job_JOB.log", "quadrat.jsonl", "s0/ecotaxa_s0.tsv", "s0/o0.png", "s0/o2.png",
+        "s1/ecotaxa_s1.tsv", "s1/o1.png", "s1/o3.png",
     ]  # fmt: skip
     assert found["summary"]["text"] == "sampleid\tstatus\ttaxonid\tbiovolume\ns0\t\t\t0.75\ns1\t\t\t1.25\n"
     assert found["summary"]["result"]["rowcount"] == 2

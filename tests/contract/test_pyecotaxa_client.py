@@ -27,7 +27,7 @@ def test_pull_fetches_a_project_as_an_archive_and_clears_up(run_script: Callable
     result = run_script("pyecotaxa", "pull.py")
     assert (result["without"]["file"], result["with"]["file"]) == (True, True)
     assert result["without"]["members"] == ["s/ecotaxa_s.tsv"]
-    assert result["with"]["members"] == ["s/a.png", "s/b.png", "s/ecotaxa_s.tsv"]
+    assert result["with"]["members"] == ["quadrat.jsonl", "s/a.png", "s/b.png", "s/ecotaxa_s.tsv"]
     assert result["with"]["columns"][:3] == ["img_file_name", "img_rank", "object_id"]
     assert result["without"]["area"] == result["with"]["area"] == [1.5, 2.0]
     assert result["left"] == []

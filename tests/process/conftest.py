@@ -1,11 +1,16 @@
 """Real `quadrat` processes on temporary data directories."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from support.server import Server, launch
+
+SMALL_DISK_MIB = 200
 
 
 @pytest.fixture
@@ -26,3 +31,16 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
         pid_file = server.data_dir / "postgres" / "postmaster.pid"
         if pid_file.exists():
             server.postmaster().terminate()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own for a data directory."""
+    if os.geteuid() != 0 or sys.platform != "linux":
+        pytest.skip("mounting a small disk needs root on Linux")
+    root = tmp_path / "small"
+    root.mkdir()
+    options = f"size={SMALL_DISK_MIB}m,mode=0755"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(root)], check=True)
+    yield root
+    subprocess.run(["umount", "-l", str(root)], check=True)

@@ -1,8 +1,5 @@
 """The database is away, the disk is full: each API says so in its own words, and all goes on without a restart."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,10 +8,10 @@ import httpx2
 import pytest
 
 from quadrat.db.embedded import EmbeddedPostgres
+from support.disks import fill_disk
 from support.server import ADMIN_TOKEN, Server, wait_for
 
 Serve = Callable[..., Server]
-SMALL_DISK_MIB = 200
 #: For each API something that reads the database, how it takes a token, and where its sentence is.
 ASKED: dict[str, tuple[str, dict[str, Any], str]] = {
     "ubiops": ("/v2.1/projects", {"headers": {"Authorization": f"Token {ADMIN_TOKEN}"}}, "error"),
@@ -103,32 +100,6 @@ def test_external_database_stopped_and_started_all_goes_on(serve: Serve, externa
     assert server.process.poll() is None
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of its own for a data directory."""
-    if os.geteuid() != 0 or sys.platform != "linux":
-        pytest.skip("mounting a small disk needs root on Linux")
-    root = tmp_path / "small"
-    root.mkdir()
-    options = f"size={SMALL_DISK_MIB}m,mode=0755"
-    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(root)], check=True)
-    yield root
-    subprocess.run(["umount", "-l", str(root)], check=True)
-
-
-def _fill(disk: Path) -> Path:
-    """A file that leaves no byte free."""
-    filler = disk / "filler"
-    with filler.open("ab", buffering=0) as file:
-        for size in (1 << 20, 1 << 12, 1):
-            try:
-                while True:
-                    file.write(bytes(size))
-            except OSError:
-                continue
-    return filler
-
-
 def _create_until_refused(server: Server, path: str, name: str) -> tuple[list[str], httpx2.Response]:
     """Projects until the database has no space for one more; the names of those that were accepted."""
     accepted: list[str] = []
@@ -152,7 +123,7 @@ def test_disk_full_is_said_in_the_words_of_each_api_and_passes(serve: Serve, sma
     sample = _ask(server, "lightly", method="POST", path=samples, json={"fileName": "a.png"}).json()["id"]
     signed = _ask(server, "lightly", path=f"{samples}/{sample}/writeurl").json()
     assert httpx2.put(signed, content=b"old").status_code == 200
-    filler = _fill(small_disk)
+    filler = fill_disk(small_disk)
     full = httpx2.put(signed, content=bytes(3 << 20), timeout=60)
     assert (full.status_code, full.json()["error"][:16]) == (503, "The disk is full")
     accepted, refused = _create_until_refused(server, "/v2.1/projects", "p")

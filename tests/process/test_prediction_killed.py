@@ -10,6 +10,7 @@ import pytest
 from quadrat.db.embedded import EmbeddedPostgres
 from quadrat.db.engine import psycopg_dsn
 from support.image_models import digit_archive
+from support.many_objects import multiply
 from support.server import ADMIN_TOKEN, launch, quadrat, wait_for
 
 VALIDATED, COPIES = 100, 300
@@ -37,7 +38,7 @@ def test_prediction_whose_worker_is_killed_ends_whole(data_dir: Path):
         job = api("POST", f"/file_import/{project}", json={"source_path": path})["job_id"]
         assert wait_for(lambda: done(job), 100)["state"] == "F"
         with psycopg.connect(psycopg_dsn(EmbeddedPostgres(data_dir.resolve()).url), autocommit=True) as conn:
-            multiply(conn, project)
+            multiply(conn, project, COPIES, OBJECTS)
             taxa = [row[0] for row in conn.execute("SELECT DISTINCT taxon_id FROM objects.object WHERE state = 'V'")]
             request = {
                 "project_id": project,
@@ -71,29 +72,6 @@ def test_prediction_whose_worker_is_killed_ends_whole(data_dir: Path):
         with_shell(data_dir, project)
     finally:
         server.stop()
-
-
-def multiply(conn: psycopg.Connection[Any], project: int) -> None:
-    """Many more objects like the unclassified ones."""
-    conn.execute(
-        "WITH made AS (INSERT INTO objects.object (project_id, sample_id, acquisition_id) "
-        "SELECT project_id, sample_id, acquisition_id FROM objects.object, generate_series(2, %s) "
-        "WHERE project_id = %s AND state = 'U' RETURNING id), "
-        "facts AS (INSERT INTO objects.fact (object_id, project_id, orig_id, random_value, depth_min) "
-        "SELECT id, %s, 'copy ' || id, 0, id %% 7 FROM made) "
-        "INSERT INTO objects.feature (object_id, project_id, numbers) "
-        "SELECT id, %s, ARRAY[(id %% 900)::float8 * 20] FROM made",
-        [COPIES, project, project, project],
-    )
-    conn.execute(
-        "UPDATE objects.project_taxon SET n_objects = %s WHERE project_id = %s AND taxon_id = -1", [OBJECTS, project]
-    )
-    conn.execute("UPDATE objects.fact SET depth_min = object_id %% 7 WHERE project_id = %s", [project])
-    conn.execute(
-        "UPDATE objects.clock SET last = last + 1, horizon = last + 1, content = gen_random_uuid() "
-        "WHERE project_id = %s",
-        [project],
-    )
 
 
 def with_shell(data_dir: Path, project: int) -> None:
