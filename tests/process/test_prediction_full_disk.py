@@ -51,7 +51,10 @@ def test_prediction_on_a_full_disk_goes_on_when_there_is_space(serve: Callable[.
         # Everything is learned and guessed; what comes of it waits to be kept until there is no space for it.
         holder.execute("LOCK TABLE objects.prediction_block IN SHARE MODE")
         job = api("POST", "/object_set/predict", json=body)["job_id"]
-        waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'INSERT INTO objects.prediction_block%'"
+        waiting = (
+            "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
+            "AND query LIKE 'INSERT INTO objects.prediction_block%'"
+        )
         with psycopg.connect(address, autocommit=True) as watcher:
             wait_for(lambda: watcher.execute(waiting).fetchone(), 120)
         filler = fill_disk(small_disk)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
@@ -81,10 +82,12 @@ class TableExport:
         self._group: int | None = None
         self._n_lines = 0
         self._steps: list[_Step] = []
+        # One thread for each of the two, because each thread keeps memory of its own.
+        self._writing, self._packing = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
 
     async def write(self, put: Put) -> int:
         """Hand out the bytes of the zip; how many lines there are."""
-        with closing(self._zip), closing(self._book), ExitStack() as opened:
+        with closing(self._zip), closing(self._book), self._writing, self._packing, ExitStack() as opened:
             async with self._exporter.db.snapshot() as tx:
                 await self._write_tables(tx, put, opened)
             await self._write_extras(put)
@@ -109,7 +112,7 @@ class TableExport:
         owner = _OWNER.get(self._plan.split, "sample_id")
         selected = await store.list_selected(tx, selection, owner)
         await store.read_blocks_alone(tx)
-        objects = await asyncio.to_thread(self._sorted, *selected, catalog)
+        objects = await asyncio.get_running_loop().run_in_executor(self._writing, self._sorted, *selected, catalog)
         del selected
         self._book.taxa = {row.id: taxon_folder(row.display_name) for row in catalog.taxa}
         writer = TableWriter(self._plan, catalog)
@@ -124,6 +127,7 @@ class TableExport:
 
     async def _write_blocks(self, tx: AsyncConnection, writer: TableWriter, objects: _Objects, put: Put) -> None:
         """Three things at a time: PostgreSQL packs a block, the one before becomes text, the one before that a zip."""
+        loop = asyncio.get_running_loop()
         n = len(objects.ids)
         share = 30 if self._plan.with_bytes else 98
         fetching = asyncio.create_task(self._fetch(tx, objects, 0, writer))
@@ -132,7 +136,7 @@ class TableExport:
             for start in range(0, n, _BLOCK_OBJECTS):
                 found = await fetching
                 fetching = asyncio.create_task(self._fetch(tx, objects, start + _BLOCK_OBJECTS, writer))
-                await asyncio.to_thread(self._format, writer, objects, start, found)
+                await loop.run_in_executor(self._writing, self._format, writer, objects, start, found)
                 await packing
                 packing = asyncio.create_task(self._pack(self._taken(), put))
                 done = min(n, start + _BLOCK_OBJECTS)
@@ -148,8 +152,9 @@ class TableExport:
         return steps
 
     async def _pack(self, steps: Sequence[_Step], put: Put) -> None:
+        loop = asyncio.get_running_loop()
         for step in steps:
-            await put(await asyncio.to_thread(step))
+            await put(await loop.run_in_executor(self._packing, step))
 
     async def _catalog(self, tx: AsyncConnection) -> Catalog:
         project_id = self._order.project_id
