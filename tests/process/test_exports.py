@@ -6,6 +6,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,8 @@ def test_table_whose_worker_is_killed_half_way_is_made_again(kind: str, serve: S
         server.worker().kill()
     done = until_ended(server, job)
     assert (done["state"], done["errors"]) == ("F", [])
+    asked_at = datetime.fromisoformat(done["creation_date"])
+    assert done["result"]["out_file"].partition(".")[0].endswith(f"_{project}_{asked_at:%Y%m%d_%H%M}")
     assert table_of(server, job) == table_of(server, whole)
     assert unfinished(server) == []
 
