@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -139,18 +139,19 @@ class Files:
         """Store those of the items that are too large for a row; which payload holds which, by position."""
         return {position: await self.add_payload(item) for position, item in enumerate(items) if is_large(item)}
 
-    @asynccontextmanager
-    async def brought(self, content: Content) -> AsyncIterator[bytes]:
+    def brought(self, content: Content) -> AbstractAsyncContextManager[bytes]:
         """The text of a content. What lies in the store is in memory only for a few at a time.
 
         Raises:
             QuadratError: not_found when its request was deleted meanwhile; unavailable.
         """
-        if isinstance(content, bytes):
-            yield content
-            return
+        # Most are at hand, and every step of every request comes by here.
+        return nullcontext(content) if isinstance(content, bytes) else self._bring(content)
+
+    @asynccontextmanager
+    async def _bring(self, payload_id: UUID) -> AsyncIterator[bytes]:
         async with self._large:
-            yield await self.read_payload(content)
+            yield await self.read_payload(payload_id)
 
     async def read_payload(self, payload_id: UUID) -> bytes:
         """All of a payload.

@@ -281,6 +281,22 @@ async def test_request_whose_lease_ran_out_while_it_runs_here_is_not_run_twice(
     assert (gates.began("one"), gates.began("two")) == (1, 1)
 
 
+async def test_stopped_engine_gives_back_what_has_not_ended_and_keeps_what_has(
+    serving: ServingHouse, build: Builder, gates: Gates
+):
+    path = await build.chain(await serving.serve(COUNTING), await serving.serve(GATED))
+    async with run_flow(serving):
+        (id_,) = await build.submit(path, json.loads(gates.data("one")))
+        await gates.reached("one")
+    (found,) = await build.collect(path, [id_])
+    assert found.state is RequestState.PENDING
+    gates.open("one")
+    async with run_flow(serving):
+        (found,) = await build.finished(path, [id_])
+    assert [json.loads(await build.text(run.result)) for run in found.runs][1:] == ["one through"]
+    assert len(list(gates.folder.glob("one.*.first"))) == 1
+
+
 async def test_delete_with_one_unknown_id_deletes_none(serving: ServingHouse, build: Builder):
     path = await build.chain(await serving.serve(PLUS_ONE, NUMBER, NUMBER), fields=NUMBER)
     ids = await build.submit(path, {"number": 1}, {"number": 2})

@@ -177,10 +177,11 @@ class PipelineEngine:
                 message, done = self._message(request, step, mapped)
             else:
                 done = await self._run_model(request, step, mapped)
-            known = [] if isinstance(given, bytes) else [(text, given)]
-            data = await self._to_keep(mapped, known)
-            result = done.result if done.result is None else await self._to_keep(done.result, known)
-            done = replace(done, data=data, result=result)
+            if is_large(mapped) or (isinstance(done.result, bytes) and is_large(done.result)):
+                known = [] if isinstance(given, bytes) else [(text, given)]
+                data = await self._to_keep(mapped, known)
+                result = done.result if done.result is None else await self._to_keep(done.result, known)
+                done = replace(done, data=data, result=result)
         record = Record(request.id, done, message)
         if message is not None:
             await self._batch.record(record)

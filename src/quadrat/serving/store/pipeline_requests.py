@@ -57,7 +57,7 @@ async def claim(
     """Take the oldest waiting requests of a pipeline under a lease, with what has been finished of them before."""
     columns = (request.c.id, request.c.data, request.c.data_payload_id, request.c.attempt, request.c.created_at)
     claimed = await QUEUE.claim(tx, pipeline_id, (owner, lease), limit, columns)
-    done = await _runs_of(tx, [row[0] for row in claimed])
+    done = await _runs_of(tx, [id_ for id_, _data, _payload_id, attempt, _at in claimed if attempt > 1])
     return [
         ClaimedPipelineRequest(
             id_, _from_columns(data, payload_id), attempt, created_at, {item.path: item for item in done[id_]}
@@ -68,6 +68,7 @@ async def claim(
 
 async def insert_runs(tx: AsyncConnection, runs: Sequence[tuple[UUID, StepRun]]) -> None:
     """Write what objects have made of requests that are held; each step once."""
+    stored = {value: id_ for id_, item in runs for value in (item.data, item.result) if isinstance(value, UUID)}
     rows = [
         {
             "pipeline_request_id": id_,
@@ -76,16 +77,18 @@ async def insert_runs(tx: AsyncConnection, runs: Sequence[tuple[UUID, StepRun]])
             "is_model": item.is_model,
             "request_id": item.request_id,
             "success": item.success,
-            **_to_columns("data", item.data),
-            **_to_columns("result", item.result),
+            "data": item.data,
+            "result": item.result,
             "error_message": item.error_message,
             "started_at": item.started_at,
             "finished_at": item.finished_at,
         }
         for id_, item in runs
     ]
+    if stored:
+        for row, (_id, item) in zip(rows, runs, strict=True):
+            row |= {**_to_columns("data", item.data), **_to_columns("result", item.result)}
     await tx.execute(pg_insert(run).on_conflict_do_nothing(), rows)
-    stored = {value: id_ for id_, item in runs for value in (item.data, item.result) if isinstance(value, UUID)}
     await attach_pipeline_payloads(tx, stored)
 
 

@@ -150,11 +150,15 @@ class Queue(Generic[Key]):
         return set((await tx.execute(statement)).scalars())
 
     async def release(self, tx: AsyncConnection, owner: UUID, ids: Collection[UUID]) -> None:
-        """Give requests back that were not begun, or whose work was cut off without any fault of theirs."""
+        """Give requests back that were not begun, or whose work was cut off without any fault of theirs.
+
+        It does not count as an attempt, but that there has been one stays known.
+        """
+        attempt = func.greatest(self.c.attempt - 1, 1)
         await tx.execute(
             update(self.table)
             .where(self.c.id.in_(self.held(owner, ids)))
-            .values(state=RequestState.PENDING, attempt=self.c.attempt - 1, updated_at=func.now(), **NO_LEASE)
+            .values(state=RequestState.PENDING, attempt=attempt, updated_at=func.now(), **NO_LEASE)
         )
 
     async def requeue_expired(self, tx: AsyncConnection, *, attempts: int, message: str) -> set[Key]:
