@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from support.archives import archive, picture, table
 from support.browser import assert_accessible, open_project
+from support.filled_project import package
 from support.people import unique
 from support.server import ADMIN_TOKEN, Server
 from support.server import wait_for as until
@@ -137,6 +138,66 @@ def test_objects_are_exported_and_predicted_with_a_report(page: Page, site: Serv
     assert_accessible(page)
     page.get_by_role("link", name="Review the predictions").click()
     expect(page.get_by_role("listbox", name="Objects").get_by_role("option")).to_have_count(N // 2)
+
+
+JUDGE = """
+class Model:
+    def __init__(self, base_directory, context):
+        pass
+
+    def request(self, data):
+        return {"label": "detritus", "score": 0.75}
+"""
+
+
+def _deploy(client: httpx2.Client, project: int) -> str:
+    """A model that takes all for detritus; its name with that of its project and version."""
+    name = client.get(f"/ui/api/projects/{project}").json()["name"]
+    at = f"/v2.1/projects/{name}/models"
+    fields = {
+        "input_fields": [{"name": "image", "data_type": "string"}],
+        "output_fields": [{"name": "label", "data_type": "string"}, {"name": "score", "data_type": "double"}],
+    }
+    model = {"name": "judge", "input_type": "structured", "output_type": "structured", **fields}
+    assert client.post(at, json=model).status_code == 201
+    assert client.post(f"{at}/judge/versions", json={"version": "v1"}).status_code == 201
+    upload = {"file": ("judge.zip", package(JUDGE), "application/zip")}
+    assert client.put(f"{at}/judge/versions/v1/upload", files=upload).status_code == 200
+    until(lambda: client.get(f"{at}/judge/versions/v1").json()["status"] == "available", 120)
+    return f"{name}/judge/v1"
+
+
+@pytest.mark.slow
+def test_deployed_model_is_asked_and_everything_is_backed_up(page: Page, site: Server, tmp_path) -> None:
+    page.watch.allow(404)  # a deployed model learns nothing here, and so has no report
+    project = _objects(page, site, tmp_path)
+    with _client(site) as client:
+        model = _deploy(client, project)
+        page.goto(f"/ui/#/p/{project}/predict")
+        page.get_by_role("radio", name="Ask a deployed model").focus()
+        page.keyboard.press("Space")
+        page.get_by_role("combobox", name="Model or pipeline").select_option(model)
+        assert_accessible(page)
+        page.get_by_role("button", name="Predict", exact=True).focus()
+        page.keyboard.press("Enter")
+        page.get_by_role("link", name="Review the predictions").click(timeout=90_000)
+        tiles = page.get_by_role("listbox", name="Objects").get_by_role("option")
+        expect(tiles).to_have_count(N // 2)
+        expect(tiles.filter(has_text="detritus")).to_have_count(N // 2)
+        expect(tiles.filter(has_text="0.75")).to_have_count(N // 2)
+        assert _states(site, project) == (N // 2, N // 2), "what people have decided on stays"
+
+    page.goto(f"/ui/#/p/{project}/export")
+    page.get_by_role("radio", name="Backup").focus()
+    page.keyboard.press("Space")
+    assert_accessible(page)
+    page.get_by_role("button", name=f"Export {N} objects").click()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download").click(timeout=60_000)
+    with zipfile.ZipFile(download.value.path()) as backup:
+        names = backup.namelist()
+    assert sum(name.endswith(".png") for name in names) == N
+    assert any(name.endswith(".tsv") for name in names)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
