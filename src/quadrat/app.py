@@ -34,6 +34,7 @@ from quadrat.jobs.waiting import JobWaiter
 from quadrat.objects.columns.cache import ColumnCache
 from quadrat.objects.store.clock import CHANNEL
 from quadrat.runner.local import LocalRunner
+from quadrat.samples.door import Door
 from quadrat.samples.guard import SampleBlobGuard
 from quadrat.samples.intake import Intake
 from quadrat.samples.reader import ImageReader
@@ -135,6 +136,7 @@ async def _open(
     scheduler = Scheduler(db, engine, pipelines)
     scheduler.start()
     cleanup.push_async_callback(scheduler.stop)
+    door = Door(db, authenticator)
     return HouseState(
         db=db,
         authenticator=authenticator,
@@ -165,7 +167,8 @@ async def _open(
         columns=columns,
         blob_guard=SampleBlobGuard(db, blobs, references),
         references=references,
-        intake=Intake(db, authenticator, settings.max_samples_per_dataset),
+        door=door,
+        intake=Intake(db, door, settings.max_samples_per_dataset),
         thumbnails=Thumbnails(db, ImageReader(db, blobs, references, decoders)),
     )
 

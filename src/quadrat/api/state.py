@@ -14,6 +14,7 @@ from quadrat.gaze.pictures.pool import Pictures
 from quadrat.identity.authenticator import Authenticator
 from quadrat.jobs.waiting import JobWaiter
 from quadrat.objects.columns.cache import ColumnCache
+from quadrat.samples.door import Door
 from quadrat.samples.intake import Intake
 from quadrat.samples.thumbnails import Thumbnails
 from quadrat.serving.engine import ServingEngine
@@ -94,4 +95,5 @@ class HouseState(TypedDict):
     columns: ColumnCache
     references: References
     thumbnails: Thumbnails
+    door: Door
     intake: Intake

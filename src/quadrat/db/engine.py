@@ -1,11 +1,14 @@
-"""Connections to PostgreSQL: a transaction, a read-only stream, and what a lost database looks like."""
+"""Connections to PostgreSQL: a transaction, a look, a read-only stream, and what a lost database looks like."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import select as selecting
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
 
 import psycopg
-from sqlalchemy import URL, literal, make_url, select
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from psycopg.pq.abc import PGconn
+from sqlalchemy import URL, event, literal, make_url, select
+from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -90,9 +93,11 @@ class Database:
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=_POOL_TIMEOUT_S,
-            pool_pre_ping=True,
+            skip_autocommit_rollback=True,
             connect_args={"connect_timeout": _CONNECT_TIMEOUT_S, "application_name": "quadrat"},
         )
+        event.listen(self._engine.sync_engine, "checkout", _refuse_if_lost)
+        self._looking = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @property
     def dsn(self) -> str:
@@ -106,35 +111,36 @@ class Database:
         Raises:
             QuadratError: unavailable, when the database cannot be reached.
         """
-        try:
+        with _translated():
             async with self._engine.begin() as conn:
                 yield conn
-        except Exception as error:
-            if is_unreachable(error):
-                raise unavailable(error) from error
-            if is_unstorable(error):
-                raise QuadratError(
-                    ErrorKind.INVALID, "Text may not contain NUL characters or lone surrogates."
-                ) from error
-            raise
+
+    @asynccontextmanager
+    async def look(self) -> AsyncIterator[AsyncConnection]:
+        """For reading with statements that need not agree with each other: one way to the database each, none beside.
+
+        What is written here stays, statement by statement: use `begin` to write.
+
+        Raises:
+            QuadratError: unavailable, when the database cannot be reached.
+        """
+        with _translated():
+            async with self._looking.connect() as conn:
+                yield conn
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:
         """A read-only, repeatable-read transaction for answers that are streamed."""
-        try:
+        with _translated():
             async with self._engine.connect() as conn:
                 snapshot = await conn.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
                 async with snapshot.begin():
                     yield snapshot
-        except Exception as error:
-            if is_unreachable(error):
-                raise unavailable(error) from error
-            raise
 
     async def answers(self) -> bool:
         """Whether a statement runs at this moment."""
         try:
-            async with self.begin() as conn:
+            async with self.look() as conn:
                 await conn.execute(select(literal(1)))
         except QuadratError:
             return False
@@ -143,3 +149,36 @@ class Database:
     async def close(self) -> None:
         """Give all connections back."""
         await self._engine.dispose()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        if is_unreachable(error):
+            raise unavailable(error) from error
+        if is_unstorable(error):
+            raise QuadratError(ErrorKind.INVALID, "Text may not contain NUL characters or lone surrogates.") from error
+        raise
+
+
+def _refuse_if_lost(connection: Any, _record: object, _proxy: object) -> None:
+    """Have the pool replace a connection that the server has closed, without asking the server each time.
+
+    Between two uses a connection has nothing to say; one that is closed can be read from, to its end.
+    """
+    pgconn: PGconn = connection.driver_connection.pgconn
+    try:
+        if _can_be_read(pgconn):
+            pgconn.consume_input()
+            if _can_be_read(pgconn):
+                raise DisconnectionError
+    except psycopg.OperationalError as error:
+        raise DisconnectionError from error
+
+
+def _can_be_read(pgconn: PGconn) -> bool:
+    poll = selecting.poll()
+    poll.register(pgconn.socket, selecting.POLLIN)
+    return bool(poll.poll(0))

@@ -54,7 +54,7 @@ class SampleBlobGuard:
         if named is None:
             return None
         dataset_id, sample_id, rendition = named
-        async with self._db.begin() as tx:
+        async with self._db.look() as tx:
             place = await store.find_place(tx, dataset_id, sample_id)
         if place is None:
             raise QuadratError(ErrorKind.NOT_FOUND, "The sample of this address does not exist any more.")

@@ -12,7 +12,7 @@ from quadrat.identity.types import Caller, ProjectId, UserId
 from quadrat.jobs.actions import enqueue
 from quadrat.jobs.types import Queueing
 from quadrat.samples.actions.datasets import Page, open_dataset
-from quadrat.samples.actions.samples import get_sample
+from quadrat.samples.actions.samples import unknown_sample
 from quadrat.samples.rules.common import refusal
 from quadrat.samples.rules.samples import blob_key
 from quadrat.samples.store import images as store
@@ -61,26 +61,25 @@ class AddressMaker:
 
 
 async def write_address(
-    tx: AsyncConnection,
-    caller: Caller,
+    db: Database,
     sample: tuple[DatasetId, SampleId],
     rendition: Rendition,
     addresses: AddressMaker,
 ) -> str:
-    """A signed address to PUT the bytes of a rendition to.
+    """A signed address to PUT the bytes of a rendition to, for a caller who may change samples of the dataset.
 
     Raises:
-        QuadratError: not_found, forbidden.
+        QuadratError: not_found.
     """
-    found = await get_sample(tx, caller, *sample, permission="samples.update")
+    await _require_sample(db, sample)
     if rendition is Rendition.FULL and not addresses.blobs.is_local:
-        await read_images_later(tx, found.dataset_id, after=_LOOK_AFTER)
-    return await addresses.write(blob_key(found.dataset_id, found.id, rendition))
+        async with db.begin() as tx:
+            await read_images_later(tx, sample[0], after=_LOOK_AFTER)
+    return await addresses.write(blob_key(*sample, rendition))
 
 
 async def read_address(
     db: Database,
-    caller: Caller,
     sample: tuple[DatasetId, SampleId],
     rendition: Rendition,
     addresses: AddressMaker,
@@ -88,35 +87,37 @@ async def read_address(
 ) -> str:
     """A signed address to read the bytes of a rendition from; a missing thumbnail is made at once.
 
-    Holds no transaction while a thumbnail is made.
+    For a caller who may read samples of the dataset. Holds no connection while a thumbnail is made.
 
     Raises:
-        QuadratError: not_found, also when no bytes have come or they show no picture; forbidden; unavailable.
+        QuadratError: not_found, also when no bytes have come or they show no picture; unavailable.
     """
-    dataset_id, sample_id = sample
     if rendition is Rendition.FULL:
-        async with db.begin() as tx:
-            await get_sample(tx, caller, dataset_id, sample_id)
-            return await _full_address(tx, dataset_id, sample_id, addresses)
-    async with db.begin() as tx:
-        await get_sample(tx, caller, dataset_id, sample_id)
-    await thumbnails.ensure(dataset_id, sample_id)
-    async with db.begin() as tx:
-        return await _thumbnail_address(tx, dataset_id, sample_id, addresses)
+        return await _full_address(db, sample, addresses)
+    await _require_sample(db, sample)
+    await thumbnails.ensure(*sample)
+    async with db.look() as tx:
+        return await _thumbnail_address(tx, *sample, addresses)
 
 
-async def _full_address(
-    tx: AsyncConnection, dataset_id: DatasetId, sample_id: SampleId, addresses: AddressMaker
-) -> str:
-    key = blob_key(dataset_id, sample_id, Rendition.FULL)
-    location = await store.find_reference(tx, dataset_id, sample_id)
+async def _require_sample(db: Database, sample: tuple[DatasetId, SampleId]) -> None:
+    async with db.look() as tx:
+        if await store.find_place(tx, *sample) is None:
+            raise await unknown_sample(tx, *sample)
+
+
+async def _full_address(db: Database, sample: tuple[DatasetId, SampleId], addresses: AddressMaker) -> str:
+    async with db.look() as tx:
+        found = await store.find_bytes(tx, *sample)
+        if found is None:
+            raise await unknown_sample(tx, *sample)
+    location, is_stored = found
+    key = blob_key(*sample, Rendition.FULL)
     if location is not None:
         return await addresses.read_reference(key, location)
     # Bytes that went straight into a bucket are known of only there.
-    if await store.find_image(tx, sample_id, Rendition.FULL) is None and (
-        addresses.blobs.is_local or not await addresses.blobs.exists(key)
-    ):
-        raise refusal(ErrorKind.NOT_FOUND, "NOT_FOUND", f"The image of sample {sample_id} has not been uploaded.")
+    if not is_stored and (addresses.blobs.is_local or not await addresses.blobs.exists(key)):
+        raise refusal(ErrorKind.NOT_FOUND, "NOT_FOUND", f"The image of sample {sample[1]} has not been uploaded.")
     return await addresses.read(key)
 
 

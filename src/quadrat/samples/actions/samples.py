@@ -105,6 +105,13 @@ async def get_sample(
     return found
 
 
+async def unknown_sample(tx: AsyncConnection, dataset_id: DatasetId, sample_id: SampleId) -> QuadratError:
+    """What is said of a sample that is not there: with its dataset, or without."""
+    return (
+        unknown_dataset(dataset_id) if await store.find_project(tx, dataset_id) is None else _unknown_sample(sample_id)
+    )
+
+
 def _unknown_sample(sample_id: SampleId) -> QuadratError:
     return refusal(ErrorKind.NOT_FOUND, "SAMPLE_UNKNOWN", f"Sample {sample_id} does not exist in this dataset.")
 

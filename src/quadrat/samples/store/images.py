@@ -45,6 +45,18 @@ async def find_place(tx: AsyncConnection, dataset_id: DatasetId, id_: SampleId) 
     return None if row is None else (row[0],)
 
 
+async def find_bytes(tx: AsyncConnection, dataset_id: DatasetId, id_: SampleId) -> tuple[str | None, bool] | None:
+    """As `find_place`, and whether the full image has come into the store."""
+    full = and_(image.c.sample_id == sample.c.id, image.c.rendition == Rendition.FULL.value)
+    query = (
+        select(reference.c.location, image.c.sample_id.is_not(None))
+        .select_from(sample.outerjoin(reference, reference.c.sample_id == sample.c.id).outerjoin(image, full))
+        .where(sample.c.dataset_id == dataset_id, sample.c.id == id_)
+    )
+    row = (await tx.execute(query)).one_or_none()
+    return None if row is None else (row[0], row[1])
+
+
 async def set_images(
     tx: AsyncConnection, dataset_id: DatasetId, came: Mapping[tuple[SampleId, Rendition], StoredImage]
 ) -> set[SampleId]:

@@ -124,7 +124,8 @@ async def get_sample_image_read_url_by_id(
 ) -> str:
     """A signed address that ends, to read the image or its thumbnail from."""
     state = request.state
-    return await images.read_address(state.db, caller, sample, _rendition(type), addresses, state.thumbnails)
+    await state.door.check(caller, sample[0], "samples.read")
+    return await images.read_address(state.db, sample, _rendition(type), addresses, state.thumbnails)
 
 
 @router.get(
@@ -142,13 +143,14 @@ async def get_sample_image_resource_redirect_by_id(
 ) -> Response:
     """A link that does not end: each call leads to a new signed address."""
     state = request.state
-    address = await images.read_address(state.db, caller, sample, _rendition(type), addresses, state.thumbnails)
+    await state.door.check(caller, sample[0], "samples.read")
+    address = await images.read_address(state.db, sample, _rendition(type), addresses, state.thumbnails)
     return RedirectResponse(address, 307)
 
 
 @router.get(_SAMPLE + "/writeurl", operation_id="get_sample_image_write_url_by_id")
 async def get_sample_image_write_url_by_id(
-    tx: Tx,
+    request: Request,
     caller: SignedIn,
     sample: Sample,
     addresses: Addresses,
@@ -156,17 +158,20 @@ async def get_sample_image_write_url_by_id(
 ) -> str:
     """A signed address to PUT the image or its thumbnail to."""
     rendition = domain.Rendition.THUMBNAIL if is_thumbnail else domain.Rendition.FULL
-    return await images.write_address(tx, caller, sample, rendition, addresses)
+    await request.state.door.check(caller, sample[0], "samples.update")
+    return await images.write_address(request.state.db, sample, rendition, addresses)
 
 
 @router.get(_SAMPLE + "/writeurls", operation_id="get_sample_image_write_urls_by_id")
 async def get_sample_image_write_urls_by_id(
-    tx: Tx, caller: SignedIn, sample: Sample, addresses: Addresses
+    request: Request, caller: SignedIn, sample: Sample, addresses: Addresses
 ) -> SampleWriteUrls:
     """Both signed addresses."""
+    await request.state.door.check(caller, sample[0], "samples.update")
+    db = request.state.db
     return SampleWriteUrls(
-        full=await images.write_address(tx, caller, sample, domain.Rendition.FULL, addresses),
-        thumb=await images.write_address(tx, caller, sample, domain.Rendition.THUMBNAIL, addresses),
+        full=await images.write_address(db, sample, domain.Rendition.FULL, addresses),
+        thumb=await images.write_address(db, sample, domain.Rendition.THUMBNAIL, addresses),
     )
 
 
