@@ -19,6 +19,7 @@ from quadrat.imaging.types import Bounds
 from quadrat.jobs.registry import Registry
 from quadrat.jobs.tasks import HANDLERS as JOB_HANDLERS
 from quadrat.jobs.worker import Worker, WorkerTiming
+from quadrat.samples.door import Door
 from quadrat.samples.guard import SampleBlobGuard
 from quadrat.samples.intake import Intake
 from quadrat.samples.reader import ImageReader
@@ -124,10 +125,12 @@ async def open_gallery(house: House, folder: Path, blobs: BlobStore | None = Non
     decoders = DecoderPool(2, Bounds(max_pixels=40_000_000))
     house.cleanup.push_async_callback(decoders.close)
     images = ImageReader(house.db, blobs, references, decoders)
+    door = Door(house.db, house.authenticator)
     house.state |= {
         "blobs": blobs,
         "references": references,
-        "intake": Intake(house.db, house.authenticator, 1000),
+        "door": door,
+        "intake": Intake(house.db, door, 1000),
         "thumbnails": Thumbnails(house.db, images),
         "blob_guard": SampleBlobGuard(house.db, blobs, references),
     }
