@@ -1,6 +1,7 @@
 """Tables of the schema `gaze`."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
@@ -23,7 +24,7 @@ from sqlalchemy import (
     Uuid,
     func,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from quadrat.db.metadata import metadata
 
@@ -271,6 +272,27 @@ class _LabelRecordingColumns(TypedColumns):
 
 
 label_recording = Table("label_recording", metadata, _LabelRecordingColumns, schema=SCHEMA)
+
+
+class _VisualizationColumns(_Row):
+    uuid: Named[UUID] = Column(Uuid)
+    project_id: Named[int] = Column(BigInteger, _to(_PROJECT))
+    # NULL for the settings of no single enrichment.
+    enrichment_id: Named[int | None] = Column(BigInteger, _to(f"{SCHEMA}.enrichment"), index=True)
+    kind: Named[str] = Column(Text)
+    name: Named[str] = Column(Text)
+    payload: Named[dict[str, Any]] = Column(JSONB)
+    updated_at: Named[datetime] = Column(DateTime(timezone=True), server_default=func.now())
+
+
+visualization = Table(
+    "visualization",
+    metadata,
+    _VisualizationColumns,
+    CheckConstraint("kind IN ('heatmap', 'aoi_heatmap')", name="kind"),
+    UniqueConstraint("project_id", "uuid"),
+    schema=SCHEMA,
+)
 
 
 class _DeadBlobColumns(TypedColumns):

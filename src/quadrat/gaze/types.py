@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import NewType
+from typing import Any, NewType
 from uuid import UUID
 
 from quadrat.identity.types import OrganizationId, ProjectId
@@ -15,6 +15,7 @@ MappingId = NewType("MappingId", int)
 AoiId = NewType("AoiId", int)
 WearerId = NewType("WearerId", int)
 LabelId = NewType("LabelId", int)
+VisualizationId = NewType("VisualizationId", int)
 
 
 class EnrichmentKind(StrEnum):
@@ -45,6 +46,13 @@ class Unit(StrEnum):
 
     PX = "px"
     NORM = "norm"
+
+
+class VisualizationKind(StrEnum):
+    """What is drawn over an enrichment."""
+
+    HEATMAP = "heatmap"
+    AOI_HEATMAP = "aoi_heatmap"
 
 
 class EventOrigin(StrEnum):
@@ -354,6 +362,27 @@ class Label:
     name: str
     aoi_uuids: tuple[UUID, ...]
     recording_uuids: tuple[UUID, ...]
+    created_by: UUID | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Visualization:
+    """Settings of a visualization, kept for those who draw it.
+
+    Args:
+        enrichment_uuid: Of what; None for the whole project.
+        payload: The settings in groups, as the client sent them.
+    """
+
+    id: VisualizationId
+    uuid: UUID
+    project_uuid: UUID
+    enrichment_uuid: UUID | None
+    kind: VisualizationKind
+    name: str
+    payload: Mapping[str, Any]
     created_by: UUID | None
     created_at: datetime
     updated_at: datetime

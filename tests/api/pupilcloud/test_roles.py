@@ -63,6 +63,9 @@ async def furnish(lab: Lab) -> Things:
     surface = await lab.ask("POST", f"{lab.place}/surfaces/", json={"name": "Screen"})
     label = await lab.ask("POST", f"{lab.place}/labels/", json={"name": "L", "aoi_ids": [area["id"]]})
     event = await lab.ask("POST", f"{lab.place}/recordings/{one.id}/events", json={"name": "e", "offset_s": 1.0})
+    wearer = await lab.ask("POST", f"{lab.place}/wearers/", json={"name": "Eve"})
+    look = {"kind": "heatmap", "name": "V", "enrichment_id": lab.enrichment}
+    seen = await lab.ask("POST", f"{lab.place}/projects/{lab.project}/visualization_configs", json=look)
     names = {"name": "M", "from_event_name": "recording.begin", "to_event_name": "recording.end"}
     at = f"{lab.place}/projects/{lab.project}/mappers/static/"
     mapper = await lab.ask("POST", at, 201, json={**names, "static_image_id": file})
@@ -82,6 +85,8 @@ async def furnish(lab: Lab) -> Things:
         "event_id": event["id"],
         "fixation_id": "1",
         "filename": "scene.mp4",
+        "wearer_id": wearer["id"],
+        "visualization_config_id": seen["id"],
     }
     return Things(values, one.id, by_hand.id)
 
@@ -126,6 +131,11 @@ def bodies(lab: Lab, things: Things) -> dict[str, dict[str, Any]]:
         "put_mapped_fixation": {"json": {"gaze_on_aoi": 1, "x": 0.5, "y": 0.5}},
         **same(("post_recording_event", "post_project_recording_event"), {"json": event}),
         "post_wearer": {"json": {"name": "new"}},
+        "patch_surface": {"json": {"markers": ["7"]}},
+        "patch_wearer": {"json": {"name": "changed"}},
+        "get_raw_data_export": {"params": {"ids": [things.recording]}},
+        "post_visualization_config": {"json": {"name": "new", "kind": "heatmap"}},
+        "patch_visualization_config": {"json": {"name": "changed"}},
         **same(("post_label", "post_label_0"), {"json": {"name": "new", "aoi_ids": []}}),
         "patch_label": {"json": {"name": "changed"}},
         "delete_labels": {"json": {"label_ids": [ids["label_id"]]}},

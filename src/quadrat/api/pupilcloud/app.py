@@ -4,7 +4,17 @@ from fastapi import FastAPI
 
 from quadrat.api.docs import install_docs
 from quadrat.api.pupilcloud.errors import render, render_status
-from quadrat.api.pupilcloud.routes import aois, enrichments, files, heatmaps, labels, mappers, recordings, workspaces
+from quadrat.api.pupilcloud.routes import (
+    aois,
+    enrichments,
+    files,
+    heatmaps,
+    labels,
+    mappers,
+    recordings,
+    visualizations,
+    workspaces,
+)
 from quadrat.api.wire import install_errors, serve_both_slashes
 
 PREFIX = "/v2"
@@ -17,6 +27,7 @@ _ROUTERS = (
     labels.router,
     mappers.router,
     heatmaps.router,
+    visualizations.router,
 )
 
 

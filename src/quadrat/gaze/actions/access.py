@@ -62,6 +62,17 @@ async def open_project(
     return access.project
 
 
+async def open_access(tx: AsyncConnection, caller: Caller, workspace: Workspace, project: UUID) -> Access:
+    """What decides about the caller in a project whose gaze they may read.
+
+    Raises:
+        QuadratError: not_found, forbidden.
+    """
+    access = await _access(tx, caller, workspace, project)
+    require(caller, access, "gaze.read")
+    return access
+
+
 async def _access(tx: AsyncConnection, caller: Caller, workspace: Workspace, project: UUID) -> Access:
     access = await access_to(tx, caller, project)
     if access.project.organization_id != workspace.organization.id:
@@ -91,8 +102,7 @@ async def open_enrichment(
     Raises:
         QuadratError: not_found, forbidden.
     """
-    access = await _access(tx, caller, path.workspace, path.project)
-    require(caller, access, "gaze.read")
+    access = await open_access(tx, caller, path.workspace, path.project)
     found = await store.find_enrichment(tx, access.project, path.enrichment, lock=lock)
     if found is None:
         raise not_found("Enrichment", path.enrichment)

@@ -7,16 +7,20 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.errors import ErrorKind, QuadratError
-from quadrat.gaze.actions.access import EnrichmentPath, open_enrichment
+from quadrat.gaze.actions.access import EnrichmentPath, not_found, open_enrichment
 from quadrat.gaze.actions.imports import DROP_UPLOAD
 from quadrat.gaze.actions.statistics import make_plan
 from quadrat.gaze.rules.tables import plain_names as plain_names_of
+from quadrat.gaze.store import recordings as recording_store
 from quadrat.gaze.types import PLANAR_KINDS, Enrichment
+from quadrat.identity.actions.workspaces import Workspace, require_in_workspace
 from quadrat.identity.types import Caller
 from quadrat.jobs.actions import enqueue
 from quadrat.jobs.types import JobId, Queueing
 
 EXPORT = "gaze.export"
+RAW_EXPORT = "gaze.raw_export"
+RAW_NAME = "raw-data-export.zip"
 DOCS_URL = "docs/gaze.md"
 FORMAT_VERSION = "2"
 _LIFE = timedelta(hours=1)
@@ -71,6 +75,40 @@ async def order_export(
     enrichment = opened.enrichment
     job_id = await enqueue(tx, EXPORT, params, owner_id=caller.user_id, project_id=enrichment.project_id)
     return job_id, file_name(enrichment)
+
+
+async def order_raw_export(
+    tx: AsyncConnection,
+    caller: Caller,
+    workspace: Workspace,
+    recordings: Collection[UUID] | None,
+    exclude: Collection[str] = (),
+) -> JobId:
+    """Ask for the zip of recordings as the scene camera saw them.
+
+    Args:
+        tx: The transaction.
+        caller: Who asks.
+        workspace: Whose recordings.
+        recordings: Only these; None for all.
+        exclude: Names of files to leave out.
+
+    Raises:
+        QuadratError: not_found for a recording; forbidden.
+    """
+    require_in_workspace(caller, workspace, "gaze.read")
+    known = [one.uuid for one in await recording_store.list_recordings(tx, workspace.organization.id)]
+    wanted = known if recordings is None else list(dict.fromkeys(recordings))
+    missing = set(wanted).difference(known)
+    if missing:
+        raise not_found("Recording", min(missing))
+    params = {
+        "organization_id": workspace.organization.id,
+        "workspace_id": str(workspace.organization.uuid),
+        "recording_ids": [str(uuid) for uuid in wanted],
+        "exclude": sorted(set(exclude)),
+    }
+    return await enqueue(tx, RAW_EXPORT, params, owner_id=caller.user_id)
 
 
 def file_name(enrichment: Enrichment) -> str:

@@ -1,6 +1,6 @@
 """Files that are uploaded in pieces, and the planes that are made of pictures."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
@@ -233,6 +233,20 @@ async def create_reference(tx: AsyncConnection, caller: Caller, workspace: Works
     )
     await store.insert_reference(tx, made)
     return made
+
+
+async def set_markers(
+    tx: AsyncConnection, caller: Caller, workspace: Workspace, uuid: UUID, markers: Sequence[str]
+) -> Reference:
+    """Say between which markers a surface lies.
+
+    Raises:
+        QuadratError: not_found, forbidden.
+    """
+    found = await get_reference(tx, caller, workspace, uuid, ReferenceKind.SURFACE)
+    require_in_workspace(caller, workspace, "gaze.update", made_by=found.created_by)
+    await store.set_markers(tx, found.organization_id, uuid, markers)
+    return replace(found, markers=tuple(markers))
 
 
 async def _picture(tx: AsyncConnection, workspace: Workspace, uuid: UUID) -> File:

@@ -83,6 +83,47 @@ async def create_wearer(tx: AsyncConnection, caller: Caller, workspace: Workspac
     require_in_workspace(caller, workspace, "gaze.create", creates=True)
     uuid = new_uuid()
     await store.insert_wearer(tx, workspace.organization.id, uuid, check_name(name), caller.uuid)
+    return await _find_wearer(tx, workspace, uuid)
+
+
+async def get_wearer(tx: AsyncConnection, caller: Caller, workspace: Workspace, uuid: UUID) -> Wearer:
+    """One of a workspace.
+
+    Raises:
+        QuadratError: not_found, forbidden.
+    """
+    require_in_workspace(caller, workspace, "gaze.read")
+    return await _find_wearer(tx, workspace, uuid)
+
+
+async def rename_wearer(
+    tx: AsyncConnection, caller: Caller, workspace: Workspace, uuid: UUID, name: str | None
+) -> Wearer:
+    """Give a person another name; None leaves it.
+
+    Raises:
+        QuadratError: not_found, forbidden, invalid.
+    """
+    found = await get_wearer(tx, caller, workspace, uuid)
+    require_in_workspace(caller, workspace, "gaze.update", made_by=found.created_by)
+    if name is not None:
+        await store.rename_wearer(tx, found.id, check_name(name))
+    return await _find_wearer(tx, workspace, uuid)
+
+
+async def delete_wearer(tx: AsyncConnection, caller: Caller, workspace: Workspace, uuid: UUID) -> Wearer:
+    """Remove a person; their recordings stay, worn by nobody known.
+
+    Raises:
+        QuadratError: not_found, forbidden.
+    """
+    found = await get_wearer(tx, caller, workspace, uuid)
+    require_in_workspace(caller, workspace, "gaze.delete", made_by=found.created_by)
+    await store.delete_wearer(tx, found.id)
+    return found
+
+
+async def _find_wearer(tx: AsyncConnection, workspace: Workspace, uuid: UUID) -> Wearer:
     found = await store.find_wearer(tx, workspace.organization.id, uuid=uuid)
     if found is None:
         raise not_found("Wearer", uuid)
@@ -221,8 +262,8 @@ def _new_event(
 
 async def delete_recording_event(
     tx: AsyncConnection, caller: Caller, workspace: Workspace, what: tuple[UUID, UUID]
-) -> None:
-    """Remove an event (recording, event) that someone added; those of the device stay.
+) -> tuple[Recording, Event]:
+    """Remove an event (recording, event) that someone added, and return both; those of the device stay.
 
     Raises:
         QuadratError: not_found, forbidden, wrong_state.
@@ -237,3 +278,4 @@ async def delete_recording_event(
     if event.origin is EventOrigin.RECORDING:
         raise QuadratError(ErrorKind.WRONG_STATE, "Events that the device recorded cannot be removed.")
     await store.delete_event(tx, found.id, uuid)
+    return found, event

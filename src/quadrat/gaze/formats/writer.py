@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from quadrat.gaze.rules.statistics import Fixations
 from quadrat.gaze.rules.tables import to_csv
-from quadrat.gaze.types import Enrichment, EnrichmentKind, Event, MappedRecording, Unit
+from quadrat.gaze.types import Enrichment, EnrichmentKind, Event, MappedRecording, Recording, Unit
 
 _WORDS = {
     EnrichmentKind.REFERENCE_IMAGE: ("reference image", "px", Unit.PX),
@@ -68,12 +68,11 @@ def sections_csv(mappings: Sequence[MappedRecording]) -> str:
     return to_csv(rows)
 
 
-def events_csv(events: Sequence[tuple[MappedRecording, Sequence[Event]]]) -> str:
+def events_csv(events: Sequence[tuple[Recording, Sequence[Event]]]) -> str:
     """events.csv."""
     rows: list[Sequence[object]] = [("recording id", "timestamp [ns]", "name", "type")]
-    for mapping, found in events:
-        start_ns = mapping.recording.start_ns
-        rows += [(mapping.recording.uuid, start_ns + event.offset_ns, event.name, event.origin) for event in found]
+    for recording, found in events:
+        rows += [(recording.uuid, recording.start_ns + event.offset_ns, event.name, event.origin) for event in found]
     return to_csv(rows)
 
 

@@ -1,12 +1,18 @@
 """What names and other texts may be. Pure."""
 
+import json
 import re
 
 from quadrat.errors import ErrorKind, QuadratError
 
 MAX_NAME = 500
 MAX_TEXT = 10_000
+MAX_JSON = 100_000
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+_NOT_IN_FILES = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')
+_MAX_STEM = 100
+# In JSON text: an escaped NUL, and not an escaped backslash before "u0000".
+_ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
 def _invalid(message: str, field: str) -> QuadratError:
@@ -54,3 +60,24 @@ def _check_storable(text: str, field: str) -> str:
     if _UNSTORABLE.search(text):
         raise _invalid(f"The {field} may not contain NUL characters or lone surrogates.", field)
     return text
+
+
+def check_json(value: object, field: str) -> None:
+    """Refuse a JSON value that the database cannot keep, or that is too long.
+
+    Raises:
+        QuadratError: invalid.
+    """
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        raise _invalid(f"The {field} may hold finite numbers only.", field) from None
+    if len(text) > MAX_JSON:
+        raise _invalid(f"The {field} has at most {MAX_JSON} characters as JSON.", field)
+    if _UNSTORABLE.search(text) or _ESCAPED_NUL.search(text):
+        raise _invalid(f"The {field} may not contain NUL characters or lone surrogates.", field)
+
+
+def file_stem(name: str) -> str:
+    """A name as part of a file's or folder's name: no character that a system refuses, at most 100."""
+    return _NOT_IN_FILES.sub("_", name).strip(" .")[:_MAX_STEM] or "_"

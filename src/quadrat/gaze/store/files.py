@@ -181,6 +181,12 @@ async def find_reference(
     return None if row is None else to_reference(row)
 
 
+async def set_markers(tx: AsyncConnection, organization_id: OrganizationId, uuid: UUID, markers: Sequence[str]) -> None:
+    """Change the markers around a surface."""
+    statement = update(reference).where(reference.c.organization_id == organization_id, reference.c.uuid == uuid)
+    await tx.execute(statement.values(markers=list(markers)))
+
+
 async def list_dead_blobs(tx: AsyncConnection) -> list[tuple[int, str]]:
     """Folders of bytes whose rows are gone."""
     return [(id_, prefix) for id_, prefix in await tx.execute(select(dead_blob.c.id, dead_blob.c.prefix))]

@@ -157,6 +157,16 @@ async def insert_wearer(
     return None if id_ is None else WearerId(id_)
 
 
+async def rename_wearer(tx: AsyncConnection, id_: WearerId, name: str) -> None:
+    """Change a wearer's name."""
+    await tx.execute(update(wearer).where(wearer.c.id == id_).values(name=name))
+
+
+async def delete_wearer(tx: AsyncConnection, id_: WearerId) -> None:
+    """Remove a wearer; recordings stay without."""
+    await tx.execute(delete(wearer).where(wearer.c.id == id_))
+
+
 # Events.
 
 

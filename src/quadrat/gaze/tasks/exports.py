@@ -3,7 +3,7 @@
 import asyncio
 import tempfile
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from quadrat.gaze.store import enrichments as store
 from quadrat.gaze.store import files as file_store
 from quadrat.gaze.store import recordings as recording_store
 from quadrat.gaze.tasks.resources import GazeResources
-from quadrat.gaze.types import Event, MappedRecording, Unit
+from quadrat.gaze.types import Event, MappedRecording, Recording, Unit
 from quadrat.identity.store.projects import get_project
 from quadrat.identity.types import OrganizationId
 from quadrat.jobs.registry import JobContext
@@ -34,11 +34,18 @@ _MAX_IMAGE_BYTES = 512 * 1024**2
 
 async def export_enrichment(context: JobContext[GazeResources], params: Mapping[str, Any]) -> Mapping[str, Any]:
     """Write the zip and store it as the job's file. Safe to run twice."""
+    return await in_scratch(context, lambda scratch: _export(context, params, scratch))
+
+
+async def in_scratch(
+    context: JobContext[GazeResources], work: Callable[[Path], Awaitable[Mapping[str, Any]]]
+) -> Mapping[str, Any]:
+    """Run the work of an export in a folder of its own; a refusal is a result like any other."""
     scratch = Path(tempfile.gettempdir()) / f"quadrat-export-{context.job.uuid.hex}"
     await asyncio.to_thread(clean, scratch)
     scratch.mkdir(mode=0o700)
     try:
-        return await _export(context, params, scratch)
+        return await work(scratch)
     except QuadratError as error:
         if error.kind is ErrorKind.UNAVAILABLE:
             raise
@@ -59,9 +66,14 @@ async def _export(context: JobContext[GazeResources], params: Mapping[str, Any],
         return file_name(made.enrichment)
 
     written = await analyst.fresh(plan, write)
+    return await store_zip(context, path, written)
+
+
+async def store_zip(context: JobContext[GazeResources], path: Path, name: str) -> Mapping[str, Any]:
+    """Make a zip file the job's file, called `name`; returns the job's result."""
     key = export_key(context.job.uuid)
     facts, _ = await context.resources.blobs.put(key, path)
-    context.result_file = ResultFile(key, written, "application/zip")
+    context.result_file = ResultFile(key, name, "application/zip")
     return {"size_bytes": facts.size_bytes}
 
 
@@ -155,9 +167,9 @@ class _Writing:
         suffix = "jpeg" if file.media_type == "image/jpeg" else "png"
         archive.writestr(writer.entry(f"reference_image.{suffix}"), picture)
 
-    async def _events(self) -> Sequence[tuple[MappedRecording, Sequence[Event]]]:
+    async def _events(self) -> Sequence[tuple[Recording, Sequence[Event]]]:
         async with self._context.db.begin() as tx:
             return [
-                (mapping, await recording_store.list_recording_events(tx, mapping.recording.id))
+                (mapping.recording, await recording_store.list_recording_events(tx, mapping.recording.id))
                 for mapping in self._plan.mappings
             ]

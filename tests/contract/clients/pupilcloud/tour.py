@@ -154,6 +154,9 @@ async def tour(api):
     told["event"] = (await api.post_recording_event(W, recording, event)).result.offset_s
     told["events"] = sorted(one.name for one in (await api.get_project_events_resource(W, project)).result)
     told["unique_events"] = len((await api.get_project_unique_events(W, project)).result)
+    await moments(api, told, (W, project), recording)
+    await settings(api, told, (W, project), enrichment)
+    await wearers(api, told)
     await areas(api, told, place, recording)
     await pictures(api, told, place, (markerless, recording))
     await by_hand(api, told, (W, project), picture)
@@ -164,6 +167,45 @@ async def tour(api):
     await api.delete_project_resource(W, project)
     told["project_gone"] = await refused(api.get_project_resource(W, project))
     return told
+
+
+async def moments(api, told, place, recording):
+    """Events of a recording and of a project, added and removed."""
+    listed = (await api.get_recording_events(W, recording)).result
+    mark = next(one for one in listed if one.name == "mark")
+    told["recording_events"] = sorted(one.origin for one in listed)
+    told["event_gone"] = (await api.delete_recording_event_resource(W, recording, mark.id)).result.name
+    told["no_event"] = await refused(api.delete_recording_event_resource(W, recording, mark.id))
+    body = m.ProjectRecordingEventPostRequest(name="trial", offset_s=0.5, origin="project")
+    made = (await api.post_project_recording_events_resource(*place, recording, body)).result
+    told["project_event"] = [made.name, made.offset_s, made.origin]
+
+
+async def settings(api, told, place, enrichment):
+    """Settings of visualizations."""
+    body = m.VisualizationConfigPostRequest(
+        kind="heatmap", name="Map", enrichment_id=enrichment, payload={"heatmap": {"sigma": 0.02, "colormap": "Jet"}}
+    )
+    made = (await api.post_visualization_config(*place, body)).result
+    told["settings"] = [made.kind, made.name, made.payload, made.enrichment_id == enrichment]
+    told["settings_listed"] = [one.id for one in (await api.get_visualization_configs(*place)).result] == [made.id]
+    change = m.VisualizationConfigPatchRequest(kind="aoi_heatmap", name="Areas", payload={})
+    changed = (await api.patch_visualization_config(*place, made.id, change)).result
+    told["settings_changed"] = [changed.kind, changed.name, changed.payload]
+    told["settings_got"] = (await api.get_visualization_config(*place, made.id)).result == changed
+    strange = m.VisualizationConfigPostRequest(kind="heatmap", name="x", enrichment_id=str(uuid4()))
+    told["settings_of_none"] = await refused(api.post_visualization_config(*place, strange))
+    told["settings_removed"] = (await api.delete_visualization_config(*place, made.id)).result.name
+    told["settings_gone"] = await refused(api.get_visualization_config(*place, made.id))
+
+
+async def wearers(api, told):
+    made = (await api.post_wearer(W, m.WearerPostRequest(name="Bob"))).result
+    told["wearers"] = made.id in [one.id for one in (await api.get_wearers(W)).result]
+    told["wearer_renamed"] = (await api.patch_wearer(W, made.id, m.WearerPatchRequest(name="Eve"))).result.name
+    told["wearer_got"] = (await api.get_wearer(W, made.id)).result.name
+    told["wearer_removed"] = (await api.delete_wearer(W, made.id)).result.name
+    told["wearer_gone"] = await refused(api.get_wearer(W, made.id))
 
 
 async def areas(api, told, place, recording):
@@ -193,6 +235,10 @@ async def areas(api, told, place, recording):
     told["label"] = (await api.patch_label(W, label, m.LabelPatchRequest(name="union"))).result.name
     told["labels"] = label in [one.id for one in (await api.get_labels(W)).result]
     await api.get_label(W, label)
+    named = m.LabelPostRequest(name="named", aoi_ids=[left])
+    second = (await api.post_label_0(W, str(uuid4()), named)).result
+    told["label_aois"] = second.aoi_ids == [left]
+    await api.delete_labels(W, m.LabelsDeleteRequest(label_ids=[second.id]))
     await api.delete_label(W, label)
     told["label_gone"] = await refused(api.get_label(W, label))
     await api.delete_aois(*place, m.AoisDeleteRequest(aoi_ids=[made.id, "nothing"]))
@@ -249,8 +295,42 @@ async def by_hand(api, told, place, picture):
     told["own_fixations"] = len((await api.get_recording_fixations(W, recording)).result)
     told["timeline"] = len((await api.get_recording_fixations_timeline(W, recording)).result)
     told["scanpath"] = len((await api.get_recording_scanpath(W, recording, "json")).result[0].path)
+    await raw(api, told, place, recording)
     surface = (await api.post_surface(W, m.SurfaceInitialization(name="Screen"))).result.id
-    told["surface"] = (await api.get_surface(W, surface)).result.name
+    await api.patch_surface(W, surface, m.PatchSurface(markers=["1", "2"]))
+    found = (await api.get_surface(W, surface)).result
+    told["no_surface"] = await refused(api.patch_surface(W, str(uuid4()), m.PatchSurface(markers=[])))
+    told["surface"] = [found.name, found.markers_used]
+    await on_surface(api, told, place, surface)
+    await api.delete_recording(W, recording)
+
+
+async def raw(api, told, place, recording):
+    """Recordings as the scene camera saw them."""
+    zipped = bytes(await api.download_raw_data_export_zip(W, ids=[recording]))
+    archive = zipfile.ZipFile(io.BytesIO(zipped))
+    told["raw"] = [name.split("/")[1].replace(recording[:8], "ID") for name in archive.namelist()]
+    told["raw_video"] = archive.read(archive.namelist()[-1]) == VIDEO
+    zipped = bytes(await api.download_raw_data_export_zip(W, ids=[recording], exclude=["gaze.csv", "scene.mp4"]))
+    told["raw_without"] = [name.split("/")[1] for name in zipfile.ZipFile(io.BytesIO(zipped)).namelist()]
+    names = {"from_event_name": "recording.begin", "to_event_name": "recording.end"}
+    body = m.ProjectEnrichmentPostRequest(name="Raw", kind="raw-data-export", args={}, **names)
+    made = (await api.post_project_enrichment(*place, body)).result
+    listed = (await api.get_project_enrichments(*place)).result
+    told["raw_kind"] = [one.additional_properties["kind"] for one in listed if one.enrichment_id == made.enrichment_id]
+    told["no_raw"] = await refused(api.download_raw_data_export_zip(W, ids=[str(uuid4())]))
+
+
+async def on_surface(api, told, place, surface):
+    names = {"from_event_name": "recording.begin", "to_event_name": "recording.end"}
+    body = {"name": "S", **names, "kind": "marker-mapper", "args": {"surface_id": surface}}
+    enrichment = ask("POST", f"/workspaces/{W}/projects/{place[1]}/enrichments", body)["id"]
+    files = {name: text.replace("in reference image", "on surface").replace("[px]", "[normalized]")
+             for name, text in gaze_files().items()}  # fmt: skip
+    files["fixations"] = files["fixations"].replace("fixation detected in", "fixation detected on")
+    recording = load(f"/workspaces/{W}/projects/{place[1]}/enrichments/{enrichment}", name="S", **files)
+    where = {"project_id": place[1], "enrichment_id": enrichment, "recording_id": recording}
+    told["gaze_on_surface"] = len((await api.get_surface_gaze_on_aoi(W, surface, **where, start=0, end=1)).result)
     await api.delete_recording(W, recording)
 
 

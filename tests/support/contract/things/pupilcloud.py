@@ -72,6 +72,18 @@ STEPS = (
         result_id,
     ),
     Step(
+        WORKSPACE + "/wearers/{wearer_id}",
+        ("POST", WORKSPACE + "/wearers/"),
+        json_body(name=HUSH),
+        result_id,
+    ),
+    Step(
+        PROJECT + "/visualization_configs/{visualization_config_id}",
+        ("POST", PROJECT + "/visualization_configs"),
+        json_body(name=HUSH, kind="heatmap", enrichment_id=lambda _, values: values["enrichment_id"]),
+        result_id,
+    ),
+    Step(
         PROJECT + "/mappers/static/{enrichment_id}",
         ("POST", PROJECT + "/mappers/static/"),
         json_body(name=HUSH, from_event_name="recording.begin", to_event_name="recording.end"),

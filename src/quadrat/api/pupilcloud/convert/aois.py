@@ -40,9 +40,9 @@ def new_aoi(body: wire.AoiPost, path: tuple[UUID, str | None]) -> NewAoi:
         QuadratError: invalid.
     """
     enrichment, in_path = path
-    _refuse_other("enrichment_id", body.enrichment_id, str(enrichment))
+    refuse_other("enrichment_id", body.enrichment_id, str(enrichment))
     if in_path is not None and body.id is not None:
-        _refuse_other("id", body.id, in_path)
+        refuse_other("id", body.id, in_path)
     given = in_path if body.id is None else body.id
     source = mask_source(body.mask_image_data_url, body.bounding_box)
     return NewAoi(
@@ -73,7 +73,12 @@ def aoi_change(body: wire.AoiPatch, path: tuple[UUID, UUID]) -> AoiChange:
     )
 
 
-def _refuse_other(field: str, given: str, known: str) -> None:
+def refuse_other(field: str, given: str, known: str) -> None:
+    """Refuse an id in the body that is not the one of the path.
+
+    Raises:
+        QuadratError: invalid.
+    """
     if _lower(given) != _lower(known):
         raise QuadratError(ErrorKind.INVALID, f"{field} differs from that of the path.", field=field)
 
@@ -154,7 +159,7 @@ def label_content(body: wire.LabelPost, in_path: str | None = None) -> LabelCont
         QuadratError: invalid.
     """
     if in_path is not None and body.id is not None:
-        _refuse_other("id", body.id, in_path)
+        refuse_other("id", body.id, in_path)
     given = in_path if body.id is None else body.id
     return LabelContent(
         name=body.name,

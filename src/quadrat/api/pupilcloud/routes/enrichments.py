@@ -1,14 +1,14 @@
 """Enrichments, their planes, imports and exports."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Query, Request
 from starlette.responses import Response, StreamingResponse
 
-from quadrat.api.files import named
 from quadrat.api.guard import new_router
 from quadrat.api.pupilcloud.auth import SignedIn
 from quadrat.api.pupilcloud.convert import enrichments as convert
+from quadrat.api.pupilcloud.downloads import ZIP, finished, send_export
 from quadrat.api.pupilcloud.paths import (
     IN_ENRICHMENT,
     IN_PROJECT,
@@ -28,6 +28,7 @@ from quadrat.api.pupilcloud.schemas.enrichments import (
     Markerless,
     MarkerlessPost,
     Surface,
+    SurfacePatch,
     SurfacePost,
 )
 from quadrat.api.pupilcloud.schemas.envelope import Created, Success, created, success
@@ -41,9 +42,6 @@ from quadrat.gaze.actions.access import require_write
 from quadrat.gaze.actions.files import NewReference, PictureAddresses
 from quadrat.gaze.types import ReferenceKind
 from quadrat.identity.types import Caller
-from quadrat.jobs.types import Job, JobId, JobState
-from quadrat.jobs.waiting import JobWaiter
-from quadrat.storage.blobs import BlobStore
 
 router = new_router("Enrichments")
 
@@ -51,7 +49,6 @@ _ALL = IN_PROJECT + "/enrichments"
 _UNPACKED_SHARE = 10
 RecordingIds = Annotated[list[str], Query(description="Repeated or separated by commas; all when absent")]
 _PLAIN = "Names without commas and quotes, each only once, for programs that split lines at commas (GazePlotter)"
-_ZIP: dict[int | str, dict[str, Any]] = {200: {"content": {"application/zip": {}}}}
 
 
 def addresses_of(request: Request) -> PictureAddresses:
@@ -146,6 +143,19 @@ async def get_surface(
     return success(await convert.surface(found, addresses_of(request)))
 
 
+@router.patch(IN_WORKSPACE + "/surfaces/{surface_id}", operation_id="patch_surface", tags=["Planes"])
+async def patch_surface(
+    request: Request, tx: Tx, caller: SignedIn, workspace: InWorkspace, surface_id: str, body: SurfacePatch
+) -> Success[Surface]:
+    """Say between which markers a surface lies."""
+    uuid = to_uuid(surface_id, "Surface")
+    if body.markers is None:
+        found = await files.get_reference(tx, caller, workspace, uuid, ReferenceKind.SURFACE)
+    else:
+        found = await files.set_markers(tx, caller, workspace, uuid, body.markers)
+    return success(await convert.surface(found, addresses_of(request)))
+
+
 # Imports and exports.
 
 
@@ -175,29 +185,12 @@ async def import_enrichment_recordings(request: Request, caller: SignedIn, raw: 
     )
     async with db.begin() as tx:
         job_id = await imports.order_import(tx, caller, opened, order)
-    job = await _finished(request, job_id)
+    job = await finished(request, job_id)
     return created(convert.imported(job.result))
 
 
-async def _finished(request: Request, job_id: JobId) -> Job:
-    """A job of ours that has done what it should.
-
-    Raises:
-        QuadratError: What the job refused; unavailable when it failed.
-    """
-    waiter: JobWaiter = request.state.job_waiter
-    job = await waiter.ended(job_id)
-    if job.state is not JobState.FINISHED:
-        reason = job.errors[-1] if job.errors else f"The job was {job.state}."
-        raise QuadratError(ErrorKind.UNAVAILABLE, reason)
-    refused = job.result.get("refused")
-    if refused is not None:
-        raise QuadratError(ErrorKind(refused["kind"]), refused["message"], field=refused["field"])
-    return job
-
-
 @router.get(
-    IN_ENRICHMENT + "/export", operation_id="get_enrichment_export", response_class=StreamingResponse, responses=_ZIP
+    IN_ENRICHMENT + "/export", operation_id="get_enrichment_export", response_class=StreamingResponse, responses=ZIP
 )
 async def get_enrichment_export(
     request: Request,
@@ -211,7 +204,7 @@ async def get_enrichment_export(
 
 
 @router.post(
-    IN_ENRICHMENT + "/export", operation_id="post_enrichment_export", response_class=StreamingResponse, responses=_ZIP
+    IN_ENRICHMENT + "/export", operation_id="post_enrichment_export", response_class=StreamingResponse, responses=ZIP
 )
 async def post_enrichment_export(request: Request, caller: SignedIn, raw: AtEnrichment, body: ExportPost) -> Response:
     """The same, with the recordings in the body."""
@@ -221,20 +214,8 @@ async def post_enrichment_export(request: Request, caller: SignedIn, raw: AtEnri
 async def export_of(request: Request, caller: Caller, raw: RawPath, wanted: tuple[list[str], bool]) -> Response:
     """The zip of an enrichment, written by a job."""
     db: Database = request.state.db
-    blobs: BlobStore = request.state.blobs
     async with db.begin() as tx:
         path = await raw.open(tx, caller)
         recordings, plain = convert.recording_ids(wanted[0]), wanted[1]
         job_id, name = await exports.order_export(tx, caller, path, recordings, plain_names=plain)
-    job = await _finished(request, job_id)
-    async with db.begin() as tx:
-        await exports.forget_export(tx, job.uuid)
-    reader = await blobs.open(exports.export_key(job.uuid))
-    return StreamingResponse(
-        reader.chunks,
-        media_type="application/zip",
-        headers={
-            "Content-Length": str(reader.facts.size_bytes),
-            "Content-Disposition": f"attachment; {named(name)}",
-        },
-    )
+    return await send_export(request, job_id, name)

@@ -10,7 +10,8 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from quadrat.api.guard import new_router
 from quadrat.api.pupilcloud.auth import SignedIn
 from quadrat.api.pupilcloud.convert import recordings as convert
-from quadrat.api.pupilcloud.convert.enrichments import plane_kind
+from quadrat.api.pupilcloud.convert.enrichments import plane_kind, recording_ids
+from quadrat.api.pupilcloud.downloads import ZIP, send_export
 from quadrat.api.pupilcloud.paths import IN_PROJECT, IN_WORKSPACE, InWorkspace, RawPath, to_uuid, workspace_of
 from quadrat.api.pupilcloud.schemas.envelope import Success, success
 from quadrat.api.pupilcloud.schemas.recordings import (
@@ -25,11 +26,12 @@ from quadrat.api.pupilcloud.schemas.recordings import (
     RecordingFile,
     Scanpath,
     Wearer,
+    WearerPatch,
     WearerPost,
 )
 from quadrat.api.wire import Tx, base_url
 from quadrat.db.engine import Database
-from quadrat.gaze.actions import gaze, recordings, videos
+from quadrat.gaze.actions import exports, gaze, recordings, videos
 from quadrat.gaze.actions.gaze import Window
 from quadrat.gaze.types import Recording as RecordingOfGaze
 from quadrat.identity.actions.workspaces import Workspace
@@ -40,6 +42,7 @@ router = new_router("Recordings")
 
 _ALL = IN_WORKSPACE + "/recordings/"
 _ONE = _ALL + "{recording_id}"
+_WEARER = IN_WORKSPACE + "/wearers/{wearer_id}"
 _encoder = msgspec.json.Encoder()
 
 
@@ -100,11 +103,11 @@ async def post_recording_event(
 @router.delete(_ONE + "/events/{event_id}", operation_id="delete_recording_event", tags=["Events"])
 async def delete_recording_event(
     tx: Tx, caller: SignedIn, workspace: InWorkspace, recording_id: str, event_id: str
-) -> Success[dict[str, str]]:
-    """Remove an event that somebody added."""
+) -> Success[RecordingEvent]:
+    """Remove an event that somebody added; answers with what it was, which the client's model requires."""
     what = (to_uuid(recording_id, "Recording"), to_uuid(event_id, "Event"))
-    await recordings.delete_recording_event(tx, caller, workspace, what)
-    return success({"id": event_id})
+    recording, event = await recordings.delete_recording_event(tx, caller, workspace, what)
+    return success(convert.recording_event(event, recording.start_ns))
 
 
 @router.get(IN_PROJECT + "/recordings/", operation_id="get_project_recordings", tags=["Projects"])
@@ -161,6 +164,29 @@ async def post_wearer(tx: Tx, caller: SignedIn, workspace: InWorkspace, body: We
     """Add a wearer."""
     made = await recordings.create_wearer(tx, caller, workspace, body.name)
     return success(convert.wearer(made, workspace.organization))
+
+
+@router.get(_WEARER, operation_id="get_wearer", tags=["Wearers"])
+async def get_wearer(tx: Tx, caller: SignedIn, workspace: InWorkspace, wearer_id: str) -> Success[Wearer]:
+    """One wearer."""
+    found = await recordings.get_wearer(tx, caller, workspace, to_uuid(wearer_id, "Wearer"))
+    return success(convert.wearer(found, workspace.organization))
+
+
+@router.patch(_WEARER, operation_id="patch_wearer", tags=["Wearers"])
+async def patch_wearer(
+    tx: Tx, caller: SignedIn, workspace: InWorkspace, wearer_id: str, body: WearerPatch
+) -> Success[Wearer]:
+    """Give a wearer another name."""
+    found = await recordings.rename_wearer(tx, caller, workspace, to_uuid(wearer_id, "Wearer"), body.name)
+    return success(convert.wearer(found, workspace.organization))
+
+
+@router.delete(_WEARER, operation_id="delete_wearer", tags=["Wearers"])
+async def delete_wearer(tx: Tx, caller: SignedIn, workspace: InWorkspace, wearer_id: str) -> Success[Wearer]:
+    """Remove a wearer; the recordings stay."""
+    found = await recordings.delete_wearer(tx, caller, workspace, to_uuid(wearer_id, "Wearer"))
+    return success(convert.wearer(found, workspace.organization))
 
 
 # Fixations and gaze of the scene camera.
@@ -245,6 +271,28 @@ async def _open(
     async with db.begin() as tx:
         workspace = await workspace_of(tx, caller, workspace_id)
         return workspace, await gaze.open_recording(tx, caller, workspace, to_uuid(recording_id, "Recording"))
+
+
+@router.get(
+    IN_WORKSPACE + "/recordings:raw-data-export",
+    operation_id="get_raw_data_export",
+    response_class=StreamingResponse,
+    responses=ZIP,
+    tags=["Files"],
+)
+async def get_raw_data_export(
+    request: Request,
+    caller: SignedIn,
+    workspace_id: str,
+    ids: Annotated[list[str], Query(description="Recordings, repeated or separated by commas; all when absent")] = [],  # noqa: B006
+    exclude: Annotated[list[str], Query(description="Names of files to leave out, such as gaze.csv, scene.mp4")] = [],  # noqa: B006
+) -> Response:
+    """Recordings as the scene camera saw them, a folder for each in the layout of Timeseries downloads."""
+    db: Database = request.state.db
+    async with db.begin() as tx:
+        workspace = await workspace_of(tx, caller, workspace_id)
+        job_id = await exports.order_raw_export(tx, caller, workspace, recording_ids(ids), exclude)
+    return await send_export(request, job_id, exports.RAW_NAME)
 
 
 # Gaze on a plane.

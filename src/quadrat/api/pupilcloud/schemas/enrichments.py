@@ -126,6 +126,12 @@ class SurfacePost(BaseModel):
     reference_image_id: str | None = Field(None, description="A picture of it, for areas and heatmaps; ours")
 
 
+class SurfacePatch(BaseModel):
+    """What changes about a surface; null is the same as absent."""
+
+    markers: list[str] | None = None
+
+
 class Surface(BaseModel):
     """A plane between markers."""
 

@@ -62,6 +62,12 @@ class WearerPost(BaseModel):
     name: str = Field(min_length=1)
 
 
+class WearerPatch(BaseModel):
+    """What changes about a person; null is the same as absent."""
+
+    name: str | None = Field(None, min_length=1)
+
+
 class EventCount(BaseModel):
     """How often an event happens."""
 
