@@ -86,7 +86,9 @@ def create_app(settings: Settings, *, database_url: str, keys: Keys, events: Eve
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[HouseState]:
         async with AsyncExitStack() as cleanup:
-            yield await _open(settings, database_url, keys, hub, cleanup)
+            state = await _open(settings, database_url, keys, hub, cleanup)
+            await state["blob_guard"].recover()
+            yield state
 
     routes: list[BaseRoute] = [Route("/", static.to_pages), *health.ROUTES, *files.ROUTES, *activation.ROUTES]
     routes += [Mount(door.PREFIX, door.create_app()) for door in (*DOORS, pages)]

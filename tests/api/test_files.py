@@ -185,6 +185,7 @@ async def test_put_over_the_limit_is_413_and_keeps_what_was_there(web, blobs, gu
     headers = {"Content-Length": str(pieces * len(piece))} if declared else {}
     answer = await web.put(url, content=b"" if declared else stream(), headers=headers)
     assert (answer.status_code, guard.came) == (413, [])
+    assert blobs.list_begun() == []
     assert await blobs.read(BLOB, max_bytes=10) == b"kept"
 
 

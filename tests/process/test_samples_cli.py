@@ -1,5 +1,6 @@
 """`quadrat samples` as a user types it."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -54,3 +55,21 @@ def test_folder_is_imported_and_exported(tmp_path: Path):
         assert "no folder" in missing.stderr
     finally:
         server.stop()
+
+
+def test_report_names_every_file_that_was_left_out(tmp_path: Path):
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    names = {f"{number}.txt" for number in range(1001)}
+    for name in names:
+        (folder / name).touch()
+    report = tmp_path / "skipped.csv"
+    options = ("--dataset", "none", "--user", "admin@example.org", "--report", str(report))
+    server = launch(tmp_path / "data")
+    try:
+        done = quadrat(tmp_path / "data", "samples", "import", str(folder), *options)
+    finally:
+        server.stop()
+    assert done.stdout == "0 new, 0 known already, 0 changed, 1001 skipped in none.\n", done.stderr
+    with report.open(newline="") as file:
+        assert {row["file"] for row in csv.DictReader(file)} == names

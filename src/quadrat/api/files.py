@@ -69,13 +69,20 @@ async def _write(request: Request, blobs: BlobStore, permit: Permit) -> Response
     declared = request.headers.get("content-length")
     if declared is not None and declared.isdigit() and int(declared) > limits.max_upload_bytes:
         raise QuadratError(ErrorKind.TOO_LARGE, f"The file is larger than {limits.max_upload_bytes} bytes.")
+    note = blobs.begin(permit.key)
     try:
         facts, _digest = await blobs.put(permit.key, _body(request), max_bytes=limits.max_upload_bytes)
     except TimeoutError:
+        blobs.end(note)
         return JSONResponse(
             {"error": f"No bytes came for {IDLE_TIMEOUT_S:g} seconds."}, 408, headers={"Connection": "close"}
         )
+    except Exception:
+        blobs.end(note)
+        raise
+    # Should this fail, the next start finds the bytes by the note.
     await guard.stored(permit.key, facts)
+    blobs.end(note)
     return Response(headers={"ETag": facts.etag})
 
 

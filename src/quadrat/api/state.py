@@ -42,6 +42,10 @@ class BlobGuard(Protocol):
         """Bytes have arrived under the key."""
         ...
 
+    async def recover(self) -> None:
+        """Note what had arrived when the server before was killed; to be called before any address is used."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:

@@ -47,7 +47,9 @@ def import_(settings: Settings, source: str, name: str, email: str | None, repor
     since: what is there already is left alone, files that changed are read again. Measuring and thumbnails are done by
     the workers of `quadrat serve`.
     """
-    done = asyncio.run(_import(settings, source, name, email))
+    # A report names every file, however many they are.
+    done = Imported() if report is None else Imported(most_named=None)
+    asyncio.run(_import(settings, source, name, email, done))
     click.echo(
         f"{done.new} new, {done.known} known already, {done.changed} changed, {done.n_skipped} skipped in {name}."
     )
@@ -78,18 +80,19 @@ def export(settings: Settings, target: Path, name: str, email: str | None, form:
     click.echo(f"{count} samples with {boxes} boxes written to {target} as {form}.")
 
 
-async def _import(settings: Settings, source: str, name: str, email: str | None) -> Imported:
+async def _import(settings: Settings, source: str, name: str, email: str | None, done: Imported) -> None:
     references = open_references(settings)
-    done = Imported()
     async with _opened(settings, name, email, make=True) as (db, _, dataset):
         found = references.walk(source)
         with click.progressbar(
-            blocks(found, done), label=f"Importing into {name}", file=sys.stderr, show_pos=True
+            blocks(found, done),
+            label=f"Importing into {name}",
+            file=sys.stderr,
+            item_show_func=lambda _: f"{done.new + done.known + done.changed} images",
         ) as bar:
             for block in bar:
                 async with db.begin() as tx:
                     await add_block(tx, dataset.id, block, settings.max_samples_per_dataset, done)
-    return done
 
 
 async def _export(

@@ -75,6 +75,31 @@ class SampleBlobGuard:
             await self._blobs.delete(key)
             raise QuadratError(ErrorKind.NOT_FOUND, "What this address belongs to does not exist any more.")
 
+    async def recover(self) -> None:
+        """Note bytes that a killed server had taken in and not noted, and remove what it had written in part.
+
+        To be called before any address is used.
+        """
+        for note, key in self._blobs.list_begun():
+            await self._blobs.forget_unfinished(key)
+            try:
+                facts = await self._blobs.head(key)
+                if not await self._is_noted(key, facts):
+                    await self.stored(key, facts)
+            except QuadratError as error:
+                if error.kind is not ErrorKind.NOT_FOUND:
+                    raise
+            self._blobs.end(note)
+
+    async def _is_noted(self, key: str, facts: BlobFacts) -> bool:
+        named = parse_blob_key(key)
+        if named is None:
+            return False
+        _, sample_id, rendition = named
+        async with self._db.begin() as tx:
+            known = await store.find_image(tx, sample_id, rendition)
+        return known is not None and known.etag == facts.etag
+
     async def _image_stored(self, key: str, facts: BlobFacts) -> bool:
         named = parse_blob_key(key)
         if named is None:

@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
+from uuid import uuid4
 
 import obstore
 import structlog
@@ -28,6 +30,8 @@ _PART_BYTES = 5 * 1024 * 1024
 _PARTS_AT_A_TIME = 3
 _CHUNK_BYTES = 1024 * 1024
 _PROBE = "probe"
+# No key begins like this.
+_BEGUN = ".begun"
 _STORE_ERRORS = (OSError, BaseError)
 
 Source = bytes | Path | AsyncIterator[bytes]
@@ -45,6 +49,7 @@ class BlobStore:
         self._store = store
         self._signing_key = signing_key
         self._root: Path | None = None
+        self._begun: Path | None = None
 
     @classmethod
     def on_disk(cls, root: Path, signing_key: bytes) -> "BlobStore":
@@ -52,6 +57,8 @@ class BlobStore:
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
         made = cls(LocalStore(root, mkdir=True), signing_key)
         made._root = root
+        made._begun = root / _BEGUN
+        made._begun.mkdir(exist_ok=True, mode=0o700)
         return made
 
     @classmethod
@@ -196,6 +203,37 @@ class BlobStore:
         if self._root is not None:
             path = self._root / key
             await asyncio.to_thread(_remove_staged, path)
+
+    def begin(self, key: str) -> Path | None:
+        """Write down on disk that bytes are coming, for a server that follows on a killed one; None for a bucket.
+
+        Returns:
+            What to hand to `end` once whoever keeps count of the bytes knows of them.
+
+        Raises:
+            QuadratError: unavailable when the disk is full.
+        """
+        check_key(key)
+        if self._begun is None:
+            return None
+        # An empty file: made in less time than another thread takes to be asked.
+        note = self._begun / f"{quote(key, safe='')}~{uuid4().hex}"
+        try:
+            note.touch()
+        except OSError as error:
+            raise _unavailable(error) from error
+        return note
+
+    def end(self, note: Path | None) -> None:
+        """The bytes of a `begin` are known of, or did not come."""
+        if note is not None:
+            note.unlink(missing_ok=True)
+
+    def list_begun(self) -> list[tuple[Path, str]]:
+        """Notes and keys of what was begun and not ended: at the start of a server, what the one before had in hand."""
+        if self._begun is None:
+            return []
+        return [(note, unquote(note.name.rpartition("~")[0])) for note in sorted(self._begun.iterdir())]
 
     async def list_prefix(self, prefix: str) -> AsyncIterator[tuple[str, BlobFacts]]:
         """Keys and facts of everything under ``prefix/``."""

@@ -10,10 +10,11 @@ from PIL import Image
 from sqlalchemy import select, text
 
 from quadrat.base.clock import now
+from quadrat.samples.rules.samples import blob_key
 from quadrat.samples.store import images
 from quadrat.samples.store.datasets import lock_dataset
 from quadrat.samples.tables import fact
-from quadrat.samples.types import DatasetId, Facts, SampleId
+from quadrat.samples.types import DatasetId, Facts, Rendition, SampleId
 from support.gallery import Gallery, picture
 
 pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("lightly_jobs")]
@@ -158,6 +159,43 @@ async def test_image_of_a_dataset_that_went_meanwhile_leaves_nothing_behind(work
     urls = await working_gallery.get(f"/datasets/{dataset}/samples/{sample}/writeurls")
     assert (await working_gallery.client.delete(f"/datasets/{dataset}")).status_code == 200
     assert (await working_gallery.store.put(urls["full"], content=picture())).status_code == 404
+
+
+@pytest.mark.parametrize("before", [b"old", None])
+async def test_bytes_that_a_killed_server_had_not_noted_are_noted_at_the_next_start(
+    before: bytes | None, gallery: Gallery
+):
+    dataset = await gallery.make_dataset()
+    (sample,) = await gallery.make_samples(dataset, 1)
+    if before is not None:
+        await gallery.upload(dataset, sample, before)
+    assert gallery.blobs.list_begun() == []
+    key = blob_key(DatasetId(dataset), SampleId(sample), Rendition.FULL)
+    # What a server has done when it is killed between the last byte and the database; beside, what another had begun.
+    gallery.blobs.begin(key)
+    await gallery.blobs.put(key, b"new bytes")
+    assert gallery.blobs.local_root is not None
+    part = gallery.blobs.local_root / f"{key}#1"
+    part.write_bytes(b"half")
+    await gallery.house.state["blob_guard"].recover()
+    (found,) = await gallery.get(f"/datasets/{dataset}/uploads")
+    assert (found["state"], found["sizeInBytes"]) == ("stored", 9)
+    assert (await gallery.get(f"/datasets/{dataset}"))["sizeInBytes"] == 9
+    assert (await gallery.get(f"/datasets/{dataset}/uploads/summary"))["waiting"] == 1
+    assert not part.exists()
+    assert gallery.blobs.list_begun() == []
+
+
+async def test_bytes_of_a_sample_that_went_are_passed_over_at_the_next_start(gallery: Gallery):
+    dataset = await gallery.make_dataset()
+    (sample,) = await gallery.make_samples(dataset, 1)
+    key = blob_key(DatasetId(dataset), SampleId(sample), Rendition.FULL)
+    gallery.blobs.begin(key)
+    await gallery.blobs.put(key, b"bytes")
+    assert (await gallery.client.delete(f"/datasets/{dataset}")).status_code == 200
+    await gallery.house.state["blob_guard"].recover()
+    assert not await gallery.blobs.exists(key)
+    assert gallery.blobs.list_begun() == []
 
 
 async def test_what_was_found_is_kept_while_others_write_to_the_dataset(gallery: Gallery):

@@ -38,22 +38,22 @@ class Imported:
         new: Samples made.
         known: Samples that were there already with these bytes.
         changed: Samples whose file has changed since, now read again.
-        skipped: Why files were left out, by name; at most `MOST_NAMED` of them.
+        skipped: Why files were left out, by name; at most `most_named` of them.
         n_skipped: How many were left out.
+        most_named: None for no limit.
     """
-
-    MOST_NAMED = 1000
 
     new: int = 0
     known: int = 0
     changed: int = 0
     n_skipped: int = 0
     skipped: dict[str, str] = field(default_factory=dict)
+    most_named: int | None = 1000
 
     def skip(self, name: str, reason: str) -> None:
         """Leave a file out."""
         self.n_skipped += 1
-        if len(self.skipped) < self.MOST_NAMED:
+        if self.most_named is None or len(self.skipped) < self.most_named:
             self.skipped[name] = reason
 
 
