@@ -6,8 +6,9 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from support.browser import assert_accessible, invite_viewer
+from support.browser import assert_accessible, invite_viewer, open_project
 from support.filled_project import Filled, fill
+from support.people import unique
 from support.server import Server
 from support.server import wait_for as until
 
@@ -159,8 +160,8 @@ def test_pages_tell_a_reader_what_is_not_allowed(open_page, filled: Filled, site
 @pytest.mark.slow
 def test_pages_of_an_empty_project_say_what_to_do_first(open_page) -> None:
     page = open_page()
-    page.goto("/ui/#/p/1")
-    page.get_by_role("heading", level=1).wait_for()
+    open_project(page, unique("empty"))
+    address = page.url
     for part, words in {
         "sort": "no objects yet",
         "areas": "no reference image yet",
@@ -174,6 +175,6 @@ def test_pages_of_an_empty_project_say_what_to_do_first(open_page) -> None:
         "predict": "Nothing is validated there yet",
     }.items():
         page.goto("about:blank")
-        page.goto(f"/ui/#/p/1/{part}")
+        page.goto(f"{address}/{part}")
         expect(page.get_by_role("main")).to_contain_text(words)
         assert_accessible(page)

@@ -2,12 +2,14 @@
 
 import random
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from support.archives import archive, picture, table
 from support.browser import assert_accessible, open_project
@@ -16,6 +18,7 @@ from support.server import ADMIN_TOKEN, Server
 from support.server import wait_for as until
 
 N = 120
+OBJECTS = "**/object_set/*/query?*"
 pytestmark = pytest.mark.timeout(240)
 
 
@@ -175,6 +178,65 @@ def test_filters_pages_and_zoom_live_in_the_address(page: Page, tmp_path) -> Non
     expect(page.get_by_text("No object matches.")).to_be_visible()
     page.get_by_role("button", name="Clear the filters").click()
     expect(page.get_by_text(f"of {N}")).to_be_visible()
+
+
+def _shows(page: Page, first: int, last: int, of: int) -> None:
+    expect(page.get_by_text(re.compile(f"^{first}.{last} of {of}$"))).to_be_visible()
+
+
+@contextmanager
+def _on_its_way(page: Page) -> Iterator[None]:
+    """No objects arrive that are asked for before the end of the block."""
+    asked: list[Route] = []
+
+    def hold(route: Route) -> None:
+        asked.append(route)
+
+    page.route(OBJECTS, hold)
+    yield
+    asked.pop().continue_()
+    page.unroute(OBJECTS, hold)
+
+
+@pytest.mark.slow
+def test_keys_before_the_next_page_is_shown_change_nothing_unseen(page: Page, site: Server, tmp_path) -> None:
+    _import(page, tmp_path)
+    project = _project(page)
+    page.get_by_label("Objects a page").select_option("50")
+    _shows(page, 1, 50, N)
+    with _on_its_way(page):
+        with page.expect_request(OBJECTS):
+            page.keyboard.press("]")
+        page.keyboard.press("Control+a")
+        page.keyboard.press("v")
+        expect(page.get_by_text("still on its way: nothing was changed")).to_be_visible()
+        _shows(page, 1, 50, N)
+        expect(page.get_by_text("0 selected")).to_be_visible()
+        assert _summary(site, project)["validated_objects"] == 0
+    _shows(page, 51, 100, N)
+    expect(page.get_by_text("50 selected")).to_be_visible()
+    page.keyboard.press("v")
+    until(lambda: _summary(site, project)["validated_objects"] == 50)
+    expect(page.get_by_text("page 50/50 validated")).to_be_visible()
+    page.keyboard.press("[")
+    _shows(page, 1, 50, N)
+    expect(page.get_by_text("page 0/50 validated")).to_be_visible()
+
+
+@pytest.mark.slow
+def test_filter_that_is_typed_while_objects_arrive_stays_typed(page: Page, tmp_path) -> None:
+    _import(page, tmp_path)
+    page.get_by_role("button", name="Filters").click()
+    depth = page.get_by_label("Depth, m from")
+    depth.fill("10")
+    with _on_its_way(page):
+        with page.expect_request(OBJECTS):
+            depth.press("Tab")
+        page.keyboard.type("4")
+    _shows(page, 1, N - 10, N - 10)
+    page.keyboard.type("0")
+    page.keyboard.press("Enter")
+    _shows(page, 1, 26, 26)
 
 
 def test_object_page_shows_everything_and_classifies(page: Page, tmp_path) -> None:

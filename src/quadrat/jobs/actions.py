@@ -47,8 +47,12 @@ async def enqueue(
     place = (owner_id, project_id)
     if queueing.once and (waiting := await store.hold_waiting(tx, kind, params, place)) is not None:
         return waiting
-    job_id = await store.insert_job(tx, new_uuid(), kind, queueing.queue, params, place, lock=queueing.lock)
-    await store.defer(tx, job_id, scheduled_at=None if queueing.after is None else now() + queueing.after)
+    until = None if queueing.after is None else now() + queueing.after
+    message = rules.waits(until)
+    job_id = await store.insert_job(
+        tx, new_uuid(), kind, queueing.queue, params, place, lock=queueing.lock, message=message
+    )
+    await store.defer(tx, job_id, scheduled_at=until)
     return job_id
 
 
@@ -154,5 +158,5 @@ async def delete(tx: AsyncConnection, caller: Caller, job_id: JobId) -> None:
 
 
 async def _back_to_pending(tx: AsyncConnection, job_id: JobId, **values: Any) -> None:
-    await store.change(tx, job_id, state=JobState.PENDING, progress_message="Waiting for a slot", **values)
+    await store.change(tx, job_id, state=JobState.PENDING, progress_message=rules.WAITS, **values)
     await store.defer(tx, job_id)

@@ -1,5 +1,7 @@
 """Which state of a job may follow which, and when a failed run is tried again. Pure."""
 
+from datetime import UTC, datetime
+
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.jobs.types import JobState
 
@@ -20,6 +22,7 @@ _NEXT = {
     JobState.CANCELLED: set(),
 }
 ENDED = frozenset({JobState.FAILED, JobState.FINISHED, JobState.CANCELLED})
+WAITS = "Waiting for a slot"
 _FIRST_WAIT_S = 2.0
 _LONGEST_WAIT_S = 300.0
 
@@ -37,6 +40,11 @@ def require_state(state: JobState, *allowed: JobState, to: str) -> None:
     """
     if state not in allowed:
         raise QuadratError(ErrorKind.WRONG_STATE, f"This job is {state}; it cannot be {to} now.")
+
+
+def waits(until: datetime | None) -> str:
+    """What a job says before it runs: that it waits for a worker, or for its time to come."""
+    return WAITS if until is None else f"Waits until {until.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def whole_percent(percent: float) -> int:

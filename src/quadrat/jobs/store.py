@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.db.notify import notify
 from quadrat.identity.types import ProjectId, UserId
-from quadrat.jobs.rules import ENDED
+from quadrat.jobs.rules import ENDED, WAITS
 from quadrat.jobs.tables import job, job_log
 from quadrat.jobs.types import Job, JobFilter, JobId, JobState, ResultFile, WorkerSeen
 
@@ -121,8 +121,9 @@ async def insert_job(  # noqa: PLR0913 - one for each column that is not made he
     place: tuple[UserId | None, ProjectId | None],
     *,
     lock: str | None = None,
+    message: str = WAITS,
 ) -> JobId:
-    """A new pending job; `place` is its owner and its project."""
+    """A new pending job; `place` is its owner and its project, `message` says what it waits for."""
     owner_id, project_id = place
     values = {
         "uuid": uuid,
@@ -133,7 +134,7 @@ async def insert_job(  # noqa: PLR0913 - one for each column that is not made he
         "owner_id": owner_id,
         "project_id": project_id,
         "state": JobState.PENDING,
-        "progress_message": "Waiting for a slot",
+        "progress_message": message,
     }
     return JobId((await tx.execute(insert(job).values(values).returning(job.c.id))).scalar_one())
 

@@ -256,7 +256,7 @@ class Worker:
         # The worker stops and its grace is over, or its database was away: somebody runs the job again.
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        if await self._finish(job, state=JobState.PENDING, progress_message="Waiting for a slot"):
+        if await self._finish(job, state=JobState.PENDING, progress_message=rules.WAITS):
             _log.info("job.given_back", reason=type(error).__name__)
             raise _RunAgainError(0)
 

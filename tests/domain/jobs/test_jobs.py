@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -52,7 +52,10 @@ async def test_enqueue_for_later_waits_and_runs_then(house, start_worker) -> Non
     near = await house.enqueue("test.double", queueing=Queueing(after=timedelta(seconds=1)), number=2)
     job = await house.until(near, JobState.FINISHED)
     assert job.started_at - job.created_at >= timedelta(seconds=1)
-    assert (await house.look(far)).attempt == 0
+    waiting = await house.look(far)
+    assert waiting.attempt == 0
+    starts_at = datetime.strptime(waiting.progress_message, "Waits until %Y-%m-%d %H:%M:%S UTC").replace(tzinfo=UTC)
+    assert abs(starts_at - waiting.created_at - timedelta(hours=1)) < timedelta(seconds=30)
 
 
 async def test_enqueue_with_the_same_lock_runs_one_at_a_time(house, start_worker) -> None:

@@ -17,6 +17,11 @@ export function isTyping(event: KeyboardEvent): boolean {
   return event.target instanceof Element && event.target.closest(TYPING) !== null;
 }
 
+/** Whether what has the focus takes text; a list that one picks from does not. */
+export function typingIn(focused: Element | null): boolean {
+  return focused !== null && focused.matches(TYPING) && !focused.matches('select');
+}
+
 // What a control does by itself with a key stays the control's.
 const OWN: [RegExp, string][] = [[/^(Enter|Space)$/, 'button, a, summary, [role=tab], input'], [/^(Shift\+)?Arrow/, 'input, [role=tab]']];
 
