@@ -45,8 +45,8 @@ class Session {
     remember(id);
     return found;
   }
-  may(permission: string): boolean {
-    return this.project?.permissions.includes(permission) ?? false;
+  may(...anyOf: string[]): boolean {
+    return anyOf.some((permission) => this.project?.permissions.includes(permission));
   }
   private take(state: SessionState): void {
     this.state = state;

@@ -5,6 +5,8 @@ import type { Resource, Row } from './types';
 
 const part = (value: unknown) => encodeURIComponent(String(value));
 const base = (project: ProjectRights) => `/v2.1/projects/${part(project.name)}`;
+// Whoever may ask something may schedule, change and remove what asks it.
+const REQUESTS_CREATE = ['models.versions.requests.create', 'pipelines.requests.create'];
 
 async function names(path: string): Promise<string[]> {
   return (await api.get<Row[]>(path)).map((row) => String(row.name));
@@ -96,9 +98,9 @@ export const RESOURCES: Record<string, Resource> = {
       { name: 'batch', label: 'Batch', kind: 'flag' },
     ],
     read: 'projects.get',
-    create: { operation: 'scheduled_requests_create', permission: 'projects.get' },
-    update: { operation: 'scheduled_requests_update', permission: 'projects.get' },
-    remove: { permission: 'projects.get', warning: 'It does not run again; what it ran is kept.' },
+    create: { operation: 'scheduled_requests_create', permission: REQUESTS_CREATE },
+    update: { operation: 'scheduled_requests_update', permission: REQUESTS_CREATE },
+    remove: { permission: REQUESTS_CREATE, warning: 'It does not run again; what it ran is kept.' },
     empty: 'A schedule asks a model or a pipeline again and again, by the minute, in UTC.',
     hints: { schedule: 'Minute, hour, day, month, weekday: 0 6 * * 1-5 is six o\'clock on workdays', request_data: 'JSON, as for a request' },
   },

@@ -17,6 +17,9 @@ export interface Action {
   run: (project: ProjectRights, row: Row) => Promise<{ title: string; text: string } | null>;
 }
 
+/** A permission, or several of which one is enough. */
+export type Needed = string | string[];
+
 /** What the generic page needs to know of one kind of thing. */
 export interface Resource {
   title: string;
@@ -28,9 +31,9 @@ export interface Resource {
   name: (row: Row) => string;
   columns: Column[];
   read: string;
-  create?: { operation: string; permission: string };
-  update?: { operation: string; permission: string; skip?: string[] };
-  remove?: { permission: string; warning: string };
+  create?: { operation: string; permission: Needed };
+  update?: { operation: string; permission: Needed; skip?: string[] };
+  remove?: { permission: Needed; warning: string };
   actions?: Action[];
   empty: string;
   hints?: Record<string, string>;
