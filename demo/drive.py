@@ -35,7 +35,7 @@ from object_set import ObjectSet
 PACKAGE = Path(__file__).parent / "digit_classifier"
 PROJECT, MODEL, VERSION, DATASET = "digits", "digit-classifier", "v1", "handwritten-digits"
 PIPELINE = "digit-to-table"
-THREADS = 8
+THREADS = 16
 BATCH_ITEMS = 250
 BUILD_TIMEOUT_S = 150
 POLL_S = 0.25
