@@ -21,7 +21,8 @@ def taxa() -> None:
 @click.pass_obj
 def import_(settings: Settings, file: Path, under: int | None) -> None:
     """Add the taxa of a file: of WoRMS or GBIF (Darwin Core, taxonID, parentNameUsageID, scientificName), or with the
-    columns id, parent_id, name and taxotype, whose numbers are kept where they are free.
+    columns id, parent_id, name, taxotype and display_name, whose numbers and display names are kept where they are
+    free.
 
     UTF-8 text with tabs between the columns, whose names stand in the first line. Taxa that an earlier file has brought
     stay as they are, so that a newer edition can be taken in.

@@ -183,8 +183,10 @@ async def test_every_mistake_is_named_by_file_and_line_and_nothing_is_imported(l
     }
     problems = await lab.refused(archive(tmp_path / "a.zip", files))
     expected = {
-        "Invalid Lat. value '91' for Field 'object_lat' in line 3 of a/ecotaxa_a.tsv",
-        "Invalid float value 'x' for Field 'object_area' in line 3 of a/ecotaxa_a.tsv",
+        "Invalid Lat. value '91' for Field 'object_lat' (it takes decimal degrees from -90 to 90, or as 43°41 N) "
+        "in line 3 of a/ecotaxa_a.tsv",
+        "Invalid float value 'x' for Field 'object_area' (it takes a finite number with a decimal point, or nothing) "
+        "in line 3 of a/ecotaxa_a.tsv",
         "Missing Image 'missing.png' in line 4 of a/ecotaxa_a.tsv",
         "Error while reading image 'broken.png' in line 5 of a/ecotaxa_a.tsv",
         "Error while reading image 'text.png' in line 6 of a/ecotaxa_a.tsv",

@@ -35,7 +35,7 @@ def test_header_uses_the_places_that_the_project_has():
     ("names", "types", "phrase"),
     [
         ("object_id img_file_name foo_bar", None, "Invalid Header 'foo_bar'"),
-        ("object_id img_file_name objid", None, "Invalid Header 'objid'"),
+        ("object_id img_file_name object_x", "o1 o1.png 12", "the second line has no types"),
         ("object_id img_file_name object_", None, "Invalid Header 'object_'"),
         ("object_id img_file_name img_size", None, "Invalid Header 'img_size'"),
         ("object_id object_id img_file_name", None, "it is there twice"),
@@ -52,6 +52,22 @@ def test_header_with_a_mistake_is_refused(names: str, types: str | None, phrase:
     _, problems = header(names, types)
     assert len(problems) == 1
     assert phrase in problems[0]
+
+
+def test_what_exports_write_of_their_own_is_passed_over():
+    book = ColumnBook()
+    found, problems = header(
+        "object_id img_file_name object_area object_annotation_hierarchy sample_id objid processid_internal "
+        "acq_id_internal sample_id_internal classif_id classif_who classif_auto_id classif_auto_name "
+        "classif_auto_score classif_auto_when object_random_value object_sunpos sample_lat sample_long",
+        book=book,
+    )
+    assert problems == []
+    assert [column.name for column in found.free] == ["area"]
+    # Without our numbers they are columns of a lab.
+    found, problems = header("object_id img_file_name object_sunpos sample_id sample_lat sample_long", book=book)
+    assert problems == []
+    assert [column.name for column in found.free] == ["sunpos", "lat", "long"]
 
 
 def test_header_of_an_update_needs_no_image():

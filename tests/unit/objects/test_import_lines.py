@@ -82,6 +82,21 @@ def test_line_with_a_mistake_is_refused_in_known_words(name: str, text: str, phr
     assert phrase in problems[0]
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "takes"),
+    [
+        ("object_lat", "43,5", "decimal degrees from -90 to 90"),
+        ("object_date", "20.04.2014", "a day as 2014-04-20 or 20140420"),
+        ("object_time", "9h30", "a time as 12:30:00, 123000 or 1230"),
+        ("object_n", "7.94E10104", "a finite number with a decimal point"),
+        ("object_annotation_status", "valid", "one of validated, predicted, dubious, noid"),
+    ],
+)
+def test_mistake_says_what_the_field_takes(name: str, text: str, takes: str):
+    _, problems, _ = read(**{name: text})
+    assert f"for Field '{name}' (it takes {takes}" in problems[0]
+
+
 def test_line_names_all_of_its_mistakes():
     _, problems, _ = read(object_lat="91", object_n="x", object_time="99")
     assert len(problems) == 3

@@ -49,13 +49,14 @@ def test_date_of_another_form_or_no_day_is_refused(text: str):
         ("2359", time(23, 59)),
         ("235958", time(23, 59, 58)),
         ("23:59:58", time(23, 59, 58)),
+        ("08:28:59.999", time(8, 28, 59)),
     ],
 )
 def test_time_is_read_in_every_form(text: str, at: time):
     assert values.to_time(text) == at
 
 
-@pytest.mark.parametrize("text", ["9", "93", "2460", "240000", "93000", "23:59", "x", ""])
+@pytest.mark.parametrize("text", ["9", "93", "2460", "240000", "93000", "23:59", "23:59:58.", "235958.5", "x", ""])
 def test_time_of_another_form_or_no_time_is_refused(text: str):
     with pytest.raises(ValueError):
         values.to_time(text)

@@ -28,6 +28,16 @@ def test_columns_of_an_object_set_server_keep_their_numbers():
     assert [taxon.is_form for taxon in file.taxa] == [True, False]
 
 
+def test_display_name_of_the_source_is_kept_where_it_is_free():
+    head = ["id", "parent_id", "name", "display_name"]
+    file = read_taxa([head, ["5", "", "Odontella", "Odontella<Mediophyceae"], ["6", "", "bubble"]])
+    assert [taxon.shown for taxon in file.taxa] == ["Odontella<Mediophyceae", ""]
+    named = [("Odontella", "Odontella<Mediophyceae", ["Diatoms"]), ("Odontella", "odontella<mediophyceae", ["x"])]
+    assert list(display_names(set(), named)) == ["Odontella<Mediophyceae", "Odontella"]
+    with pytest.raises(QuadratError, match="Line 2: a display name"):
+        read_taxa([head, ["5", "", "A", "A" * 1001]])
+
+
 def test_parent_may_be_there_already():
     assert len(read_taxa([WORMS, ["2", "1", "B", "", ""]], known=["1"]).taxa) == 1
 
@@ -61,6 +71,6 @@ def test_parents_come_first_in_whatever_order_the_file_is(parents: list[int], ra
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.lists(st.sampled_from("ab"), max_size=3)), max_size=12))
 def test_display_names_are_unique_and_begin_with_the_name(named: list[tuple[str, list[str]]]):
-    shown = list(display_names({"a"}, named))
+    shown = list(display_names({"a"}, ((name, "", ancestors) for name, ancestors in named)))
     assert len({name.lower() for name in shown} | {"a"}) == len(shown) + 1
     assert all(display.startswith(name) for display, (name, _) in zip(shown, named, strict=True))

@@ -101,7 +101,7 @@ class _Planting:
             parent = self._parent(taxon)
             self._paths[id_] = [*(self._paths[parent] if parent is not None else ()), id_]
             self._names[id_] = taxon.name
-        shown = display_names(taken, ((taxon.name, self._ancestors(taxon)) for taxon in taxa))
+        shown = display_names(taken, ((taxon.name, taxon.shown, self._ancestors(taxon)) for taxon in taxa))
         return [self._line(taxon, display) for taxon, display in zip(taxa, shown, strict=True)]
 
     def _parent(self, taxon: FileTaxon) -> int | None:

@@ -47,7 +47,24 @@ PREDEFINED = frozenset(
     }
 )
 #: Written by exports, worth nothing on the way in.
-IGNORED = frozenset({"object_annotation_hierarchy"})
+IGNORED = frozenset(
+    {
+        "object_annotation_hierarchy",
+        "objid",
+        "processid_internal",
+        "classif_id",
+        "classif_who",
+        "classif_auto_id",
+        "classif_auto_name",
+        "classif_auto_score",
+        "classif_auto_when",
+    }
+)
+_SAMPLE_NUMBER = "sample_id_internal"
+#: Those of an export with our own numbers that have names which a lab may use, too: they are free without the first.
+_IGNORED_WITH_NUMBERS = frozenset(
+    {_SAMPLE_NUMBER, "acq_id_internal", "sample_lat", "sample_long", "object_random_value", "object_sunpos"}
+)
 #: A line without these is no line. The image is not needed by an update.
 OBJECT_ID, IMAGE_NAME = "object_id", "img_file_name"
 _LIMITS = {
@@ -143,20 +160,28 @@ def read_header(
     Returns:
         The header, which is of use only when there are no problems; and the problems, in sentences without the file.
     """
-    reader = _HeaderReader(book)
-    for at, raw in enumerate(names):
-        reader.add(at, raw.strip().lower(), types[at].strip().lower() if at < len(types) else "")
+    clean = [name.strip().lower() for name in names]
+    kinds = [type_.strip().lower() for type_ in types]
+    if not {_NUMBER, _TEXT}.intersection(kinds):
+        return Header(len(names), {}, []), [
+            "Invalid Type: the second line has no types. Put a line below the names, with [f] for each column of "
+            "numbers and [t] for the others; exports write it with with_types_row"
+        ]
+    reader = _HeaderReader(book, IGNORED | _IGNORED_WITH_NUMBERS if _SAMPLE_NUMBER in clean else IGNORED)
+    for at, name in enumerate(clean):
+        reader.add(at, name, kinds[at] if at < len(kinds) else "")
     reader.check_ids()
     reader.check_mandatory([OBJECT_ID, IMAGE_NAME] if needs_image else [OBJECT_ID])
     return Header(len(names), reader.fixed, reader.free), reader.problems
 
 
 class _HeaderReader:
-    def __init__(self, book: ColumnBook) -> None:
+    def __init__(self, book: ColumnBook, ignored: frozenset[str]) -> None:
         self.fixed: dict[str, int] = {}
         self.free: list[FreeColumn] = []
         self.problems: list[str] = []
         self._book = book
+        self._ignored = ignored
         self._seen: set[str] = set()
         self._parts: dict[Part, list[str]] = {part: [] for part in Part}
 
@@ -168,7 +193,7 @@ class _HeaderReader:
             self.problems.append(f"Invalid Header '{name}': it is there twice")
             return
         self._seen.add(name)
-        if name in IGNORED:
+        if name in self._ignored:
             return
         part, free_name = _split(name)
         if part is not None:

@@ -97,6 +97,18 @@ def _free_text(text: str) -> str:
     return text
 
 
+#: What a value has to look like, by the phrase that says it does not.
+_HINTS = {
+    "Invalid Lat. value": "decimal degrees from -90 to 90, or as 43°41 N",
+    "Invalid Long. value": "decimal degrees from -180 to 180, or as 7°18 E",
+    "Invalid Date value": "a day as 2014-04-20 or 20140420",
+    "Invalid Time value": "a time as 12:30:00, 123000 or 1230",
+    "Invalid float value": "a finite number with a decimal point, or nothing",
+    "Invalid Annotation Status": f"one of {', '.join(_STATUS)}, or nothing",
+    "Invalid Rank value": f"a whole number from 0 to {_MAX_RANK}",
+    "Invalid Category Id value": "the number of a taxon",
+    "Invalid text": f"at most {_MAX_TEXT} characters",
+}
 _FIXED = {
     "object_lat": _FixedColumn("latitude", "Invalid Lat. value", values.to_latitude),
     "object_lon": _FixedColumn("longitude", "Invalid Long. value", values.to_longitude),
@@ -262,7 +274,7 @@ def _to_rank(text: str) -> int:
 
 
 def _invalid(phrase: str, text: str, name: str) -> str:
-    return f"{phrase} '{text[:100]}' for Field '{name}'"
+    return f"{phrase} '{text[:100]}' for Field '{name}' (it takes {_HINTS[phrase]})"
 
 
 def image_member(tsv: str, image: str) -> str | None:

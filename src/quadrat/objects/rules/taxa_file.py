@@ -10,6 +10,7 @@ _COLUMNS = {
     "id": ("id", "taxonid", "aphiaid", "taxon_id"),
     "parent": ("parent_id", "parentnameusageid", "parentid", "parent_aphiaid", "parenttaxonid"),
     "name": ("canonicalname", "scientificname", "name", "taxon_name"),
+    "shown": ("display_name",),
     "accepted": ("rename_to", "acceptednameusageid", "valid_aphiaid", "accepted_id"),
     "status": ("taxostatus", "taxonomicstatus", "status"),
     "kind": ("taxotype", "type"),
@@ -19,6 +20,7 @@ _COLUMNS = {
 _NUMBERED_BY_US = "taxotype"
 _DEPRECATED = frozenset({"d", "deprecated", "unaccepted", "synonym", "invalid"})
 _MAX_NAME = 200
+_MAX_SHOWN = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class FileTaxon:
         key: Its number in the file.
         parent: Number of its parent; empty for a root.
         name: Its own.
+        shown: The display name that it has in its source; empty when the file does not say.
         accepted: Number of the taxon to use instead; empty for an accepted one.
         is_form: A form or thing, no group of organisms.
         is_deprecated: Not to be used any more.
@@ -39,6 +42,7 @@ class FileTaxon:
     key: str
     parent: str
     name: str
+    shown: str
     accepted: str
     is_form: bool
     is_deprecated: bool
@@ -94,11 +98,14 @@ def _read_line(cells: Sequence[str], at: Mapping[str, int], number: int) -> File
     key, name, accepted = cell("id"), cell("name"), cell("accepted")
     if not key or not name or len(name) > _MAX_NAME or not name.isprintable():
         raise _invalid(f"Line {number}: a taxon needs an id, and a name of at most {_MAX_NAME} characters.")
-    parent = cell("parent")
+    parent, shown = cell("parent"), cell("shown")
+    if len(shown) > _MAX_SHOWN or not shown.isprintable():
+        raise _invalid(f"Line {number}: a display name has at most {_MAX_SHOWN} characters.")
     return FileTaxon(
         key=key,
         parent="" if parent == key else parent,
         name=name,
+        shown=shown,
         accepted="" if accepted == key else accepted,
         is_form=cell("kind").upper() == "M",
         is_deprecated=cell("status").lower() in _DEPRECATED,
@@ -127,14 +134,18 @@ def _parents_first(taxa: Mapping[str, FileTaxon], known: frozenset[str]) -> Iter
             yield ready
 
 
-def display_names(taken: set[str], named: Iterable[tuple[str, Sequence[str]]]) -> Iterator[str]:
-    """A display name for each taxon that no other has: its name with as many ancestors as that takes.
+def display_names(taken: set[str], named: Iterable[tuple[str, str, Sequence[str]]]) -> Iterator[str]:
+    """A display name for each taxon that no other has: that of its source, else its name with its nearest ancestors.
 
     Args:
         taken: In lower case; those given are added.
-        named: Name, and names of the ancestors from the parent up.
+        named: Name, the source's display name or nothing, and names of the ancestors from the parent up.
     """
-    for name, ancestors in named:
+    for name, wanted, ancestors in named:
+        if wanted and wanted.lower() not in taken:
+            taken.add(wanted.lower())
+            yield wanted
+            continue
         shown = name
         for ancestor in ancestors:
             if shown.lower() not in taken:

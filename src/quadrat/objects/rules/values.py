@@ -10,7 +10,7 @@ from datetime import date, time
 _NOTHING = frozenset({"nan", "na"})
 _DEGREES = re.compile(r"([+-]?)(\d{1,3})\s*°\s*(\d{1,2}(?:\.\d+)?)(?:\s+(\d{1,2}(?:\.\d+)?))?\s*([NSEWnsew]?)")
 _DATE = re.compile(r"(\d{4})(\d{2})(\d{2})|(\d{4})-(\d{2})-(\d{2})")
-_TIME = re.compile(r"(\d{1,2})(\d{2})|(\d{2})(\d{2})(\d{2})|(\d{1,2}):(\d{2}):(\d{2})")
+_TIME = re.compile(r"(\d{1,2})(\d{2})|(\d{2})(\d{2})(\d{2})|(\d{1,2}):(\d{2}):(\d{2})(?:\.\d+)?")
 _MINUTE = 60.0
 _MAX_LATITUDE, _MAX_LONGITUDE = 90.0, 180.0
 
@@ -51,7 +51,7 @@ def to_date(text: str) -> date:
 
 
 def to_time(text: str) -> time:
-    """``HMM``, ``HHMM``, ``HHMMSS`` or ``HH:MM:SS``."""
+    """``HMM``, ``HHMM``, ``HHMMSS`` or ``HH:MM:SS``; a fraction of a second after that is cut off."""
     found = _TIME.fullmatch(text) if text.isascii() else None
     if found is None:
         message = f"{text} is no time"
