@@ -20,6 +20,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 Serve = Callable[..., Server]
 #: Three blocks of requests, the last one not full.
 OBJECTS, BLOCK = 250, 100
+# Requests of a pipeline run beside each other: of the next block some are asked before the last of this one.
+AHEAD = 60
 
 _MODEL = '''
 """Tells its tester about each object, waits for the answer, and says what it is by two of its features."""
@@ -174,9 +176,9 @@ def fields(**kinds: str) -> list[dict[str, str]]:
 def test_model_of_features_predicts_on_after_its_worker_is_killed(model: str, serve: Serve, gate: Gate) -> None:
     server = serve()
     lab = make_lab(server, gate)
-    gate.open(BLOCK + 20)
+    gate.open(BLOCK + AHEAD)
     job = lab.predict(model)
-    wait_for(lambda: gate.passed > BLOCK + 20, 100)
+    wait_for(lambda: gate.passed > BLOCK + AHEAD, 100)
     wait_for(lambda: sum(state[0] == "P" for state in lab.states()) == BLOCK)
     assert lab.api("GET", f"/api/jobs/{job}/")["state"] == "R"
     worker = server.worker()
