@@ -133,7 +133,8 @@ class Settings(BaseSettings):
         description="How long running requests and jobs may go on when the server is told to stop, in seconds",
     )
     model_user: str | None = Field(
-        None, description="System user that runs model code when the server is root; default: nobody"
+        None,
+        description="System user that runs model code when the server is root; default: one without a name each",
     )
     model_memory_mb: int | None = Field(
         None,

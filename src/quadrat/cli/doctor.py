@@ -22,6 +22,7 @@ from quadrat.cli.house import database_url, embedded
 from quadrat.db.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from quadrat.errors import QuadratError
 from quadrat.migrations.upgrade import DatabaseError, pending
+from quadrat.runner.shim import landlock_version
 from quadrat.settings import Settings
 
 _GIB = 1024**3
@@ -184,8 +185,17 @@ def check_isolation(_settings: Settings) -> Finding:
             return Finding("bubblewrap", Health.OK, f"{program} works: models see a file system of their own")
         mend = "Allow user namespaces (sysctl kernel.unprivileged_userns_clone=1), or go on with separate users."
         return Finding("bubblewrap", Health.WARNING, f"{program} is installed but may not work here", mend)
-    found = "not found; models run as an unprivileged user" if as_root else "not found; models run as this user"
+    found = "not found; models run as users of their own" if as_root else "not found; models run as this user"
     return Finding("bubblewrap", Health.WARNING, found, "apt-get install bubblewrap")
+
+
+def check_landlock(_settings: Settings) -> Finding:
+    """Whether the kernel keeps models out of the data directory, whoever they run as."""
+    version = landlock_version()
+    if version:
+        return Finding("Landlock", Health.OK, f"version {version}: models cannot read the data directory")
+    mend = "Linux 5.19 or newer with landlock among its security modules (kernel parameter lsm=)"
+    return Finding("Landlock", Health.WARNING, "not in this kernel or not allowed here", mend)
 
 
 CHECKS: tuple[Check, ...] = (
@@ -196,6 +206,7 @@ CHECKS: tuple[Check, ...] = (
     check_port,
     check_uv,
     check_isolation,
+    check_landlock,
     check_chromium,
 )
 

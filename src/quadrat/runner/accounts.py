@@ -4,15 +4,22 @@ import os
 import pwd
 import random
 import stat
+import subprocess
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
+
+import psutil
 
 BUILD_UID = 48_000
 FIRST_INSTANCE_UID = 48_001
 LAST_INSTANCE_UID = 59_999
 """Numeric users without a name: this range is assigned to nobody by Debian's policy, and fits into the 65,536 users
 that containers without root are given."""
+
+_TRIES = 100
+_END_ALL = "kill -9 -1"
 
 
 class PopenUser(TypedDict, total=False):
@@ -39,6 +46,17 @@ class Account:
     def own(self) -> bool:
         """True when this is the user that the server runs as."""
         return self.uid == os.geteuid()
+
+    @property
+    def of_one_instance(self) -> bool:
+        """True when nothing but one instance runs as this user."""
+        return FIRST_INSTANCE_UID <= self.uid <= LAST_INSTANCE_UID
+
+    def end_processes(self) -> None:
+        """Kill whatever runs as this user, at one blow, so that nothing can fork away from it."""
+        if not self.of_one_instance:
+            raise ValueError("others run as this user, too")
+        subprocess.run(["/bin/sh", "-c", _END_ALL], check=False, **self.popen_arguments())
 
     def popen_arguments(self) -> PopenUser:
         """What to give to `subprocess.Popen`; nothing for the server's own user."""
@@ -78,16 +96,34 @@ class Accounts:
     shared: Account | None
     note: str = ""
 
-    def for_instance(self) -> Account:
-        """The account of a new instance. Each has its own where possible, so that none can signal or read another."""
+    def for_instance(self, taken: Collection[int]) -> Account:
+        """The account of a new instance. Each has its own where possible, so that none can signal or read another.
+
+        Args:
+            taken: Users of instances that run, or of which something may be left.
+        """
         if self.shared is not None:
             return self.shared
-        uid = random.randint(FIRST_INSTANCE_UID, LAST_INSTANCE_UID)  # noqa: S311 - no secret, only rarely the same
-        return Account(uid, uid)
+        running = _users_of_processes()
+        for _ in range(_TRIES):
+            uid = random.randint(FIRST_INSTANCE_UID, LAST_INSTANCE_UID)  # noqa: S311 - no secret
+            if uid not in taken and uid not in running:
+                return Account(uid, uid)
+        raise OSError("every user for instances is taken")
 
     def as_server(self, note: str) -> "Accounts":
         """The same with the server's own user for everything, because the other cannot be used."""
         return Accounts(own_account(), own_account(), note)
+
+
+def _users_of_processes() -> set[int]:
+    users = set()
+    for process in psutil.process_iter():
+        try:
+            users.add(process.uids().real)
+        except psutil.Error:  # ended meanwhile
+            continue
+    return users
 
 
 def own_account() -> Account:

@@ -9,6 +9,7 @@ import stat
 import subprocess
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import cast
 
@@ -26,9 +27,9 @@ from quadrat.runner.base import (
 from quadrat.runner.output import OutputReader
 from quadrat.runner.shim import (
     CANCEL,
-    CANCELLED,
     FAILURE,
     FILES,
+    FRAME_LIMIT_BYTES,
     HEADER,
     MARKED,
     NUMBER,
@@ -43,6 +44,8 @@ from quadrat.runner.shim import (
 START_NUMBER = 0
 STOPPED = "The instance was stopped."
 _PLACE = re.compile(r"\d{1,20}-\d{1,6}")
+_PIECE_BYTES = 256 * 1024
+_MOST_PIECES = 2 * FRAME_LIMIT_BYTES // _PIECE_BYTES
 _named_files = msgspec.json.Decoder(dict[str, tuple[str, str]])
 
 
@@ -253,6 +256,9 @@ class LocalInstance(asyncio.Protocol):
         position, end = 0, len(buffer)
         while end - position >= HEADER.size:
             length, number, kind = HEADER.unpack_from(buffer, position)
+            if length > FRAME_LIMIT_BYTES:
+                self._on_nonsense()
+                return
             start = position + HEADER.size
             if end - start < length:
                 break
@@ -297,16 +303,25 @@ class LocalInstance(asyncio.Protocol):
         if pending is None:
             return
         self._output.ended(number)
-        if pending.future.done() or kind == CANCELLED:
+        if pending.future.done():
             _close(pending.files)
+            return
+        if kind not in (RESULT, FAILURE) or len(payload) < NUMBER.size:
+            self._pending = {number: pending, **self._pending}
+            self._on_nonsense()
             return
         (duration,) = NUMBER.unpack_from(payload)
         answer = payload[NUMBER.size :]
         if kind == RESULT:
             pending.future.set_result(Reply(True, answer, None, duration, pending.files))
-        elif kind == FAILURE:
+        else:
             _close(pending.files)
             pending.future.set_result(Reply(False, b"null", answer.decode("utf-8", "replace"), duration))
+
+    def _on_nonsense(self) -> None:
+        """The model has found the line to the server and written into it."""
+        self._buffer.clear()
+        self.kill("The instance was stopped: the model wrote into the server's own line to it.")
 
     def _on_files(self, number: int, payload: bytes) -> None:
         pending = self._pending.get(number)
@@ -388,6 +403,7 @@ class LocalInstance(asyncio.Protocol):
     def _on_exit(self) -> None:
         self._kill_group()
         code = self._process.wait()
+        self._read_rest()
         self._output.close()
         if self._transport is not None:
             self._transport.abort()
@@ -399,6 +415,18 @@ class LocalInstance(asyncio.Protocol):
         self._outbox.close()
         self._ended.set_result(self._reason)
         self._on_end(self)
+
+    def _read_rest(self) -> None:
+        """Take in what the process said last: the news of its end may have been quicker."""
+        if self._transport is None or self._transport.is_closing():
+            return
+        line = self._transport.get_extra_info("socket").fileno()
+        with suppress(OSError):
+            for _ in range(_MOST_PIECES):
+                data = os.read(line, _PIECE_BYTES)
+                if not data:
+                    break
+                self.data_received(data)
 
 
 def _close(files: dict[str, GivenFile] | None) -> None:

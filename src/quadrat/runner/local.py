@@ -24,16 +24,20 @@ from quadrat.runner.base import BuildError, BuildStage, InstanceSpec, LentFile, 
 from quadrat.runner.environments import environment_key, read_requirements
 from quadrat.runner.house import House, open_house
 from quadrat.runner.instance import LocalInstance, Outbox
+from quadrat.runner.leftovers import clear_away
 from quadrat.runner.lifeline import Lifeline
-from quadrat.runner.memory import MemoryWatch, data_limit_bytes, exceeded_sentence
 from quadrat.runner.output import TOKEN_BYTES, OutputReader
 from quadrat.runner.package import find_package_dir, unpack
-from quadrat.runner.session import INSTANCE_VARIABLE, kill_instances
+from quadrat.runner.usage import INSTANCE_VARIABLE, Members
+from quadrat.runner.view import TEMPORARY, View, make_view
+from quadrat.runner.watch import Allowance, Watch, Watched, data_limit_bytes, memory_sentence
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _CONCURRENT_BUILDS = 2
-_PROCESS_LIMIT = 1024
-_FILE_LIMIT_BYTES = 8 * 1024**3
+_PROCESS_LIMIT = 128
+# What the kernel holds against processes and threads together, many more where libraries start one per core.
+_THREAD_LIMIT = max(512, 8 * (os.cpu_count() or 1))
+_DISK_LIMIT_BYTES = 8 * 1024**3
 _PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
@@ -52,6 +56,11 @@ class _Place:
     @property
     def outbox(self) -> Path:
         return self.scratch / ".outbox"
+
+    @property
+    def own_uid(self) -> int | None:
+        """The user that nobody else runs as, if there is one."""
+        return self.account.uid if self.account.of_one_instance else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +101,10 @@ class LocalRunner:
         self._opening = asyncio.Lock()
         self._unpacking: dict[str, asyncio.Lock] = {}
         self._builds = asyncio.Semaphore(_CONCURRENT_BUILDS)
-        self._memory = MemoryWatch()
+        self._watch = Watch(self._root)
         self._instances: set[LocalInstance] = set()
+        self._choosing = asyncio.Lock()
+        self._taken: set[int] = set()
         # Revision and environment of each instance that runs.
         self._in_use: dict[str, tuple[str, str]] = {}
         self._clearing: set[asyncio.Task[None]] = set()
@@ -130,29 +141,35 @@ class LocalRunner:
         """Start a process and load the model; see `quadrat.runner.base.Runner.start`."""
         house = await self._open()
         identifier = f"{house.session.folder.name}-{secrets.token_hex(4)}"
-        account = house.accounts.for_instance()
+        async with self._choosing:
+            account = await asyncio.to_thread(house.accounts.for_instance, self._taken)
+            self._taken.add(account.uid)
         scratch = await asyncio.to_thread(house.session.new_folder, identifier, account)
         place = _Place(identifier, account, scratch)
         token = secrets.token_bytes(TOKEN_BYTES)
         try:
             await asyncio.to_thread(_furnish, place)
+            view = await asyncio.to_thread(self._view, house, spec, place)
             instance = await self._spawn(house, spec, place, token, log)
         except BaseException:
+            self._taken.discard(account.uid)
             await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
             raise
         self._in_use[instance.id] = (spec.prepared.revision_key, spec.prepared.environment_key)
-        message = exceeded_sentence(spec.memory_limit_bytes)
-        self._memory.add(instance.pid, spec.memory_limit_bytes, lambda: instance.kill(message))
+        members = Members(instance.pid, place.own_uid, identifier)
+        allowance = Allowance(spec.memory_limit_bytes, _DISK_LIMIT_BYTES, _PROCESS_LIMIT)
+        self._watch.add(Watched(members, scratch, allowance, instance.kill))
         start = {
             "package_dir": str(spec.prepared.package_dir),
             "context": {"environment_variables": dict(spec.environment), **spec.context},
             "token": token.hex(),
             "data_limit_bytes": data_limit_bytes(spec.memory_limit_bytes),
-            "memory_message": message,
+            "memory_message": memory_sentence(spec.memory_limit_bytes),
             "file_outputs": spec.file_outputs,
-            "file_limit_bytes": _FILE_LIMIT_BYTES,
-            "process_limit": 0 if account.own or house.accounts.shared is not None else _PROCESS_LIMIT,
+            "file_limit_bytes": _DISK_LIMIT_BYTES,
+            "process_limit": 0 if place.own_uid is None else _THREAD_LIMIT,
             "outbox": str(place.outbox),
+            "view": view,
         }
         try:
             await instance.load(msgspec.json.encode(start), spec.start_timeout_s)
@@ -286,22 +303,25 @@ class LocalRunner:
         lifeline.close()
         self._instances.discard(instance)
         self._in_use.pop(instance.id, None)
-        self._memory.remove(instance.pid)
-        task = asyncio.create_task(asyncio.to_thread(_clear_away, place))
+        self._watch.remove(instance.pid)
+        task = asyncio.create_task(self._clear_away(place))
         self._clearing.add(task)
         task.add_done_callback(self._clearing.discard)
+
+    async def _clear_away(self, place: _Place) -> None:
+        await asyncio.to_thread(clear_away, place.scratch, place.account)
+        self._taken.discard(place.account.uid)
+
+    def _view(self, house: House, spec: InstanceSpec, place: _Place) -> View:
+        # A sandbox has a directory for temporary files of its own, wherever the hidden ones are.
+        temporary = TEMPORARY[:1] if house.sandbox is not None else ()
+        return make_view(self._hidden, _readable(house, spec), house.lent, (place.scratch, *temporary))
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-
-
-def _clear_away(place: _Place) -> None:
-    """Remove what an instance has left: processes that fled from its group, and its files."""
-    kill_instances({place.identifier})
-    shutil.rmtree(place.scratch, ignore_errors=True)
 
 
 def _furnish(place: _Place) -> None:
@@ -324,7 +344,7 @@ def _start_process(house: House, spec: InstanceSpec, place: _Place, ends: _Ends)
     prepared = spec.prepared
     argv = [str(prepared.python), str(house.shim), str(ends.channel.fileno()), str(ends.lifeline.descriptor)]
     if house.sandbox is not None:
-        readable = [house.shim, house.lent, house.revisions / prepared.revision_key, prepared.python.parent.parent]
+        readable = [house.lent, *_readable(house, spec)]
         argv = house.sandbox.wrap(argv, readable, place.scratch, place.temporary)
     process = subprocess.Popen(
         argv,
@@ -340,6 +360,13 @@ def _start_process(house: House, spec: InstanceSpec, place: _Place, ends: _Ends)
     )
     ends.lifeline.tie(process.pid)
     return process
+
+
+def _readable(house: House, spec: InstanceSpec) -> list[Path]:
+    """What an instance may read of the hidden directories."""
+    prepared = spec.prepared
+    interpreter = prepared.python.resolve().parent.parent
+    return [house.shim, house.revisions / prepared.revision_key, prepared.python.parent.parent, interpreter]
 
 
 def _variables(spec: InstanceSpec, place: _Place) -> dict[str, str]:

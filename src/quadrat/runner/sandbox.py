@@ -37,6 +37,9 @@ class Sandbox:
         for path in readable:
             options += ["--ro-bind", str(path), str(path)]
         options += ["--bind", str(scratch), str(scratch), "--chdir", str(scratch)]
+        for folder in self.hidden:
+            # What is written there would fill the memory.
+            options += ["--remount-ro", str(folder)]
         return [str(self.program), *options, "--", *argv]
 
 

@@ -4,15 +4,10 @@ import fcntl
 import os
 import secrets
 import shutil
-import signal
 from pathlib import Path
 
-import psutil
-
 from quadrat.runner.accounts import Account
-
-INSTANCE_VARIABLE = "QUADRAT_INSTANCE"
-"""Set in every instance; tells a left-over process of an instance from a stranger with the same number."""
+from quadrat.runner.leftovers import clear_all_away
 
 
 class Session:
@@ -68,17 +63,6 @@ def _clear_if_left_over(folder: Path) -> None:
     except BlockingIOError:
         return
     else:
-        kill_instances({entry.name for entry in folder.iterdir()})
-        shutil.rmtree(folder, ignore_errors=True)
+        clear_all_away(folder)
     finally:
         os.close(lock)
-
-
-def kill_instances(identifiers: set[str]) -> None:
-    """Kill every process that carries one of these instance identifiers in its environment."""
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get(INSTANCE_VARIABLE) in identifiers:
-                process.send_signal(signal.SIGKILL)
-        except (psutil.Error, OSError):  # another user's process, or ended meanwhile
-            continue

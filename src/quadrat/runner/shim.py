@@ -20,6 +20,7 @@ import select
 import shutil
 import signal
 import socket
+import stat
 import struct
 import sys
 import termios
@@ -41,6 +42,7 @@ READY, START_FAILED, RESULT, FAILURE, CANCELLED, FILES = 1, 2, 3, 4, 5, 6
 MARKED = 128  # added to the kind: a mark with the request's number is in the pipe
 
 MESSAGE_LIMIT = 2000
+FRAME_LIMIT_BYTES = 512 * 1024 * 1024
 LINUX = sys.platform.startswith("linux")
 READ_SIZE = 256 * 1024
 # Own descriptors live up here, out of the way of code that closes or replaces the low ones.
@@ -48,6 +50,17 @@ DESCRIPTOR_BASE = 100
 # After a request that took longer, look for cancellations before the next one begins.
 LONG_REQUEST_NS = 2000000
 LINE_BUFFERED = 1  # _IOLBF of stdio.h, the same in glibc, musl and macOS
+
+# Of linux/landlock.h and linux/prctl.h; the numbers of the calls are the same on all machines.
+CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
+VERSION_FLAG, PATH_BENEATH = 1, 1
+NO_NEW_PRIVS, CAPABILITY_VERSION = 38, 0x20080522
+EXECUTE, WRITE_FILE, READ_FILE, READ_DIR, TRUNCATE, USE_DEVICE = 1, 2, 4, 8, 1 << 14, 1 << 15
+READING = EXECUTE | READ_FILE | READ_DIR
+OF_FILES = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | USE_DEVICE
+RIGHTS = {"look": READ_FILE, "read": READING, "use": READING | WRITE_FILE | TRUNCATE | USE_DEVICE, "own": (1 << 16) - 1}
+LEAST_VERSION = 2  # the first forbids renaming from one directory into another
+ABSTRACT_SOCKETS_AND_SIGNALS = 3
 
 Encode = Callable[[Any], bytes]
 Decode = Callable[[bytes], Any]
@@ -389,10 +402,13 @@ class Worker:
         except (OSError, ValueError) as error:
             return FAILURE, message_of(error).encode("utf-8", "replace")
         try:
-            return RESULT, self._encode(result)
+            answer = self._encode(result)
         except Exception as error:  # noqa: BLE001 - each library has its own error
             text = "The result of the model's request method is not JSON: %s" % message_of(error)
             return FAILURE, text[:MESSAGE_LIMIT].encode("utf-8", "replace")
+        if len(answer) + NUMBER.size > FRAME_LIMIT_BYTES:
+            return FAILURE, b"The result has more than 512 MiB; give a file instead (an output field of type blob)."
+        return RESULT, answer
 
     def _hand_over_files(self, number: int, result: Any) -> Any:
         """Copy the files that the result names to where the runner fetches them, and tell it under which names."""
@@ -458,6 +474,61 @@ def limit_resources(start: Dict[str, Any]) -> None:
             score.write("800")
 
 
+def landlock_version() -> int:
+    """Which Landlock this kernel has and allows; 0 for none that is fit for models."""
+    if not LINUX:
+        return 0
+    syscall = ctypes.CDLL(None, use_errno=True).syscall
+    version: int = syscall(CREATE_RULESET, None, ctypes.c_size_t(0), VERSION_FLAG)
+    return version if version >= LEAST_VERSION else 0
+
+
+def confine(view: Dict[str, List[str]]) -> None:
+    """Take from this process and all its children every file that is not named here, for good (Landlock).
+
+    With a new enough kernel neither signals nor abstract sockets reach out, and nothing outside can be traced. Files
+    that are open already stay so. Does nothing where the kernel has no Landlock.
+
+    Args:
+        view: Paths by what may be done with them and all below: "look" (open what one knows the name of), "read",
+            "use" (also write into what is there), "own" (everything). Links and what is missing are left out.
+    """
+    version = landlock_version()
+    if not version:
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    known = (1 << 14) - 1 | (TRUNCATE if version >= 3 else 0) | (USE_DEVICE if version >= 5 else 0)
+    scope = (0, ABSTRACT_SOCKETS_AND_SIGNALS) if version >= 6 else ()
+    wanted = struct.pack("%dQ" % (1 + len(scope)), known, *scope)
+    ruleset = libc.syscall(CREATE_RULESET, wanted, ctypes.c_size_t(len(wanted)), 0)
+    if ruleset < 0:
+        return
+    for right, paths in view.items():
+        for path in paths:
+            _allow(libc, ruleset, path, RIGHTS[right] & known)
+    libc.syscall(RESTRICT_SELF, ruleset, 0)
+    os.close(ruleset)
+
+
+def give_up_privileges() -> None:
+    """Let neither this process nor its children have more rights than its user, who may be root without root's."""
+    if LINUX:
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.prctl(NO_NEW_PRIVS, ctypes.c_ulong(1), ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0))
+        libc.capset(struct.pack("Ii", CAPABILITY_VERSION, 0), bytes(24))
+
+
+def _allow(libc: ctypes.CDLL, ruleset: int, path: str, rights: int) -> None:
+    try:
+        place = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return
+    if not stat.S_ISDIR(os.fstat(place).st_mode):
+        rights &= OF_FILES
+    libc.syscall(ADD_RULE, ruleset, PATH_BENEATH, struct.pack("=Qi", rights, place), 0)
+    os.close(place)
+
+
 def main(descriptor: int, lifeline: int) -> int:
     """Serve one model until the runner says stop.
 
@@ -475,6 +546,10 @@ def main(descriptor: int, lifeline: int) -> int:
     start: Dict[str, Any] = json.loads(payload)
     output = Output(bytes.fromhex(start["token"]))
     limit_resources(start)
+    give_up_privileges()
+    view: Dict[str, List[str]] = start["view"]
+    # Names of threads are written there.
+    confine({**view, "use": [*view["use"], "/proc/%d" % os.getpid()]})
     try:
         call = load(start)
         worker = Worker(channel, output, call, start)

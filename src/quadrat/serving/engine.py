@@ -41,6 +41,7 @@ from quadrat.serving.types import Answer, ClaimedRequest, Deployment, VersionId
 _log = structlog.get_logger(__name__)
 _RETRY_S = 1.0
 _BATCH_ATTEMPTS = 3
+_HUNG_UP = "The request was given up by its caller before it was answered."
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +181,10 @@ class ServingEngine:
             answer = failed(str(error))
         except PoolClosedError:
             answer = failed("The version was deleted or the server stopped before the request was run.")
+        except asyncio.CancelledError:
+            gone = (request_id, deployment, False, failed(_HUNG_UP), len(data))
+            self.observers.request_ended(_outcome(gone, queued_ns, 0))
+            raise
         else:
             answer, compute_ns = to_answer(deployment, reply), reply.duration_ns
         self.observers.request_ended(

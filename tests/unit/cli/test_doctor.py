@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 
 from quadrat.cli.main import main
 
-NAMES = ["Python", "data directory", "database", "store", "port", "uv", "bubblewrap", "Chromium"]
+NAMES = ["Python", "data directory", "database", "store", "port", "uv", "bubblewrap", "Landlock", "Chromium"]
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -19,9 +20,10 @@ from tests.unit.runner.conftest import Workbench, pack, revision_of
 from quadrat.runner import local
 from quadrat.runner.accounts import own_account
 from quadrat.runner.base import Instance, InstanceSpec, RequestTimeoutError, Revision, Runner
+from quadrat.runner.instance import LocalInstance
 from quadrat.runner.interpreters import Interpreters
 from quadrat.runner.local import LocalRunner
-from quadrat.runner.session import INSTANCE_VARIABLE
+from quadrat.runner.usage import INSTANCE_VARIABLE
 
 pytestmark = pytest.mark.anyio
 
@@ -274,17 +276,19 @@ async def test_process_that_flees_into_a_session_of_its_own_ends_with_its_instan
     folder.chmod(0o755)
     runner = LocalRunner(folder / "runner")
     bench = Workbench(runner)
-    instance = await bench.start(MODEL)
-    pid = await ask(instance, FLED)
+    instance = await bench.start(MODEL, environment={"MARK_FLED": "1"})
+    await ask(instance, FLED)
+    started = of_instances("MARK_FLED")
+    assert len(started) > 1
     await instance.stop()
     await runner.close()
-    assert await asyncio.to_thread(ends, pid) == []
+    assert await asyncio.to_thread(ends, *started) == []
     shutil.rmtree(folder)
 
 
 @on_linux
 async def test_file_has_a_size_that_it_cannot_pass(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local, "_FILE_LIMIT_BYTES", 10 * 1024**2)
+    monkeypatch.setattr(local, "_DISK_LIMIT_BYTES", 10 * 1024**2)
     instance = await bench.start(MODEL)
     assert await ask(instance, "open('fits', 'wb').write(b'x' * 9_000_000)") == 9_000_000
     reply = await instance.send("r", json.dumps("open('fills', 'wb').write(b'x' * 11_000_000)").encode(), 20)
@@ -297,18 +301,19 @@ async def test_server_database_and_other_versions_are_out_of_reach(bench: Workbe
     secret = tmp_path / "secret.key"
     secret.write_text("s")
     first, second = await bench.start(MODEL), await bench.start(MODEL)
+    assert isinstance(first, LocalInstance)
     server = f"'/proc/{os.getpid()}/environ'"
+    # In a sandbox the server's processes are not even there.
     for path in (server, f"'/proc/{os.getpid()}/mem'", f"{str(secret)!r}"):
         reply = await second.send("r", json.dumps(f"open({path}, 'rb').read()").encode(), 20)
-        assert reply.error_message is not None
-        assert "Permission denied" in reply.error_message
+        assert re.search("Permission denied|No such file", reply.error_message or "")
     # Neither the server nor another model can be signalled, and the folders of packages cannot be listed.
-    other = await ask(first, "os.getpid()")
-    for target in (os.getpid(), other):
+    for target in (os.getpid(), first.pid):
         reply = await second.send("r", json.dumps(f"os.kill({target}, 0)").encode(), 20)
-        assert "not permitted" in (reply.error_message or "")
+        assert re.search("not permitted|No such process", reply.error_message or "")
     reply = await second.send("r", json.dumps("os.listdir(os.path.dirname(os.path.dirname(self.base)))").encode(), 20)
-    assert "Permission denied" in (reply.error_message or "")
+    # A sandbox shows a directory that holds nothing but its own.
+    assert "Permission denied" in (reply.error_message or "") or len(json.loads(reply.result)) == 1
 
 
 async def test_environments_and_packages_that_nobody_uses_are_collected(open_dir: Path) -> None:

@@ -5,6 +5,7 @@ back, so this layer stands before them and answers exactly one address. Everythi
 of the same operation documents it and answers the same, for whoever mounts the API alone.
 """
 
+import asyncio
 import re
 import time
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ import structlog
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from quadrat.api.hangups import HUNG_UP, HangUps, HungUpError
 from quadrat.api.tally import TALLY
 from quadrat.api.ubiops.auth import secret_of
 from quadrat.api.ubiops.convert.requests import to_data, to_model_request_list
@@ -94,6 +96,7 @@ class DirectRequests:
     def __init__(self, app: ASGIApp, *, max_body_bytes: int) -> None:
         self._app = app
         self._max_body_bytes = max_body_bytes
+        self._hang_ups = HangUps()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or pass on."""
@@ -115,8 +118,18 @@ class DirectRequests:
         began = time.perf_counter()
         try:
             body = await _read(receive, headers, self._max_body_bytes)
-            content, request_id = await answer(scope["state"], path, headers, scope["query_string"], body)
-        except _GoneError:
+            waiting = self._hang_ups.begin(receive)
+            try:
+                content, request_id = await answer(scope["state"], path, headers, scope["query_string"], body)
+            except asyncio.CancelledError:
+                if not waiting.has_hung_up:
+                    raise
+                waiting.task.uncancel()
+                raise HungUpError from None
+            finally:
+                self._hang_ups.end(waiting)
+        except HungUpError:
+            TALLY.count(_API, "POST", HUNG_UP, time.perf_counter() - began)
             return
         except Exception as error:  # noqa: BLE001 - the outermost handler of all
             status = await _refuse(error, headers, scope, receive, send)
@@ -125,10 +138,6 @@ class DirectRequests:
             await send(_start(headers.get(b"x-request-id"), request_id, len(content)))
             await send({"type": "http.response.body", "body": content})
         TALLY.count(_API, "POST", status, time.perf_counter() - began)
-
-
-class _GoneError(Exception):
-    """The caller hung up before the whole body was there."""
 
 
 async def _read(receive: Receive, headers: Mapping[bytes, bytes], max_bytes: int) -> bytes:
@@ -146,7 +155,7 @@ async def _read_on(message: Message, receive: Receive, max_bytes: int) -> bytes:
     pieces, length = [], 0
     while True:
         if message["type"] != "http.request":
-            raise _GoneError
+            raise HungUpError
         piece = message.get("body", b"")
         pieces.append(piece)
         length += len(piece)

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 
+from quadrat.api.hangups import HUNG_UP, HungUpError, unless_hung_up
 from quadrat.api.ubiops.direct import DEFAULT_TIMEOUT_S, TIMEOUTS_S, answer
 from quadrat.api.ubiops.paths import VERSION
 from quadrat.api.ubiops.schemas.requests import ModelRequestList
@@ -67,5 +68,10 @@ async def model_requests_create(request: Request) -> Response:
     named = request.path_params
     path = VersionPath(named["project_name"], named["model_name"], named["version"])
     headers = dict(request.scope["headers"])
-    body, _ = await answer(request.scope["state"], path, headers, request.scope["query_string"], await request.body())
+    content = await request.body()
+    try:
+        async with unless_hung_up(request.receive):
+            body, _ = await answer(request.scope["state"], path, headers, request.scope["query_string"], content)
+    except HungUpError:
+        return Response(status_code=HUNG_UP)
     return Response(body, media_type="application/json")

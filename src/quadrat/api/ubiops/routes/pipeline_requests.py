@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from quadrat.api.guard import new_router
+from quadrat.api.hangups import HUNG_UP, HungUpError, unless_hung_up
 from quadrat.api.ubiops.auth import SignedIn, secret_of
 from quadrat.api.ubiops.convert.pipeline_requests import to_pipeline_request_list, to_pipeline_result_list
 from quadrat.api.ubiops.convert.requests import (
@@ -102,7 +103,11 @@ async def pipelines_request(request: Request) -> Response:
     pipeline_timeout_s = _seconds_of(request, "pipeline_timeout", _PIPELINE_TIMEOUTS_S, _PIPELINE_DEFAULT_S)
     model_timeout_s = _seconds_of(request, "model_timeout", _MODEL_TIMEOUTS_S, _MODEL_DEFAULT_S)
     data = to_data(await request.body(), header("content-type", ""))
-    done = await engine.run(plan, data, pipeline_timeout_s=pipeline_timeout_s, model_timeout_s=model_timeout_s)
+    try:
+        async with unless_hung_up(request.receive):
+            done = await engine.run(plan, data, pipeline_timeout_s=pipeline_timeout_s, model_timeout_s=model_timeout_s)
+    except HungUpError:
+        return Response(status_code=HUNG_UP)
     return Response(to_pipeline_request_list(plan, *done), media_type="application/json")
 
 
