@@ -33,6 +33,10 @@ SHOWS = {
     "version": "From a script",
     "version test": "The model's answer appears here.",
     "version requests": "completed",
+    "version builds": "Build 1",
+    "version environment": "The package has none",
+    "version variables": "set for the project",
+    "version scaling": "Minimum instances",
     "version settings": "Delete the version",
     "pipelines": "twice",
     "pipeline": "pipeline_start",
@@ -71,6 +75,7 @@ MISSING = {
     "import": "/import?job=999999999",
 }
 FOR_MEMBERS = ["sort", "object", "import", "bulk", "export", "predict", "areas", "area editor", "models", "version"]
+FOR_MEMBERS += ["version builds", "version environment", "version variables", "version scaling", "version settings"]
 FOR_MEMBERS += ["version test", "pipelines", "pipeline", "pipeline run", "connectors", "credentials", "schedules"]
 FOR_MEMBERS += ["variables", "service-users", "logs", "monitoring", "members", "project"]
 

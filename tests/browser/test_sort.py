@@ -224,6 +224,32 @@ def test_keys_before_the_next_page_is_shown_change_nothing_unseen(page: Page, si
 
 
 @pytest.mark.slow
+def test_key_that_is_held_decides_once_and_moves_on_and_on(page: Page, site: Server, tmp_path) -> None:
+    _import(page, tmp_path)
+    project = _project(page)
+    page.get_by_label("Objects a page").select_option("50")
+    _shows(page, 1, 50, N)
+    page.keyboard.down("Shift")
+    for _ in range(3):  # what comes without a release between is told as a repetition
+        page.keyboard.down("Enter")
+    _shows(page, 51, 100, N)
+    for _ in range(3):
+        page.keyboard.down("Enter")
+    expect(page.get_by_text("page 0/50 validated")).to_be_visible()
+    page.keyboard.up("Enter")
+    page.keyboard.up("Shift")
+    until(lambda: _summary(site, project)["validated_objects"] == 50)
+    for _ in range(4):
+        page.keyboard.down("ArrowRight")
+    page.keyboard.up("ArrowRight")
+    page.keyboard.press("d")
+    until(lambda: _summary(site, project)["dubious_objects"] == 1)
+    _shows(page, 51, 100, N)
+    expect(page.get_by_role("listbox", name="Objects").get_by_role("option").nth(4)).to_contain_text("?")
+    assert _summary(site, project)["validated_objects"] == 50
+
+
+@pytest.mark.slow
 def test_filter_that_is_typed_while_objects_arrive_stays_typed(page: Page, tmp_path) -> None:
     _import(page, tmp_path)
     gallery = page.get_by_role("listbox", name="Objects")

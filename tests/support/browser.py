@@ -62,12 +62,19 @@ def client_of(url: str) -> httpx2.Client:
     return httpx2.Client(base_url=url, headers={"Authorization": f"Bearer {ADMIN_TOKEN}"}, timeout=60)
 
 
-def invite_viewer(url: str, project: str) -> str:
-    """Someone new who may look at the project and change nothing; the address to sign in with."""
+def make_person(url: str, name: str = "Some One") -> str:
+    """Someone new who is no administrator; the address to sign in with."""
     email = unique_email()
     with client_of(url) as client:
-        body = {"id": 0, "name": "Only Looking", "email": email, "password": PASSWORD}
+        body = {"id": 0, "name": name, "email": email, "password": PASSWORD}
         assert client.post("/api/users/create", json=body).status_code == 200
+    return email
+
+
+def invite_viewer(url: str, project: str) -> str:
+    """Someone new who may look at the project and change nothing; the address to sign in with."""
+    email = make_person(url, "Only Looking")
+    with client_of(url) as client:
         organization = client.get(f"/v2.1/projects/{project}").json()["organization_name"]
         made = client.post(f"/v2.1/organizations/{organization}/users", json={"email": email, "admin": False}).json()
         role = {"user_id": made["id"], "role": "project-viewer"}

@@ -26,6 +26,7 @@ class Model:
     def request(self, data):
         return {"twice": data["number"] * 2}
 """
+_VERSION_TABS = ("builds", "environment", "variables", "scaling", "settings")
 _NOBODY = "00000000-0000-0000-0000-000000000000"
 _ENDED = {"F", "E"}
 
@@ -138,7 +139,7 @@ def fill(url: str) -> Filled:
         "version": f"{here}/models/doubler/v1",
         "version test": f"{here}/models/doubler/v1?tab=test",
         "version requests": f"{here}/models/doubler/v1?tab=requests",
-        "version settings": f"{here}/models/doubler/v1?tab=settings",
+        **{f"version {tab}": f"{here}/models/doubler/v1?tab={tab}" for tab in _VERSION_TABS},
         "pipeline": f"{here}/pipelines/twice",
         "pipeline run": f"{here}/pipelines/twice?tab=run",
         "pipeline requests": f"{here}/pipelines/twice?tab=requests",

@@ -102,6 +102,11 @@ async def list_jobs(
     return await store.list_jobs(tx, owner_id, wanted, limit=min(limit, _MAX_PAGE), before=before)
 
 
+async def list_work(tx: AsyncConnection, wanted: JobFilter, limit: int) -> Sequence[Job]:
+    """Jobs of anyone, newest first, for a domain that has decided who may see its own."""
+    return await store.list_jobs(tx, None, wanted, limit=min(limit, _MAX_PAGE), before=None)
+
+
 async def look_at_workers(tx: AsyncConnection) -> tuple[Sequence[WorkerSeen], Mapping[JobState, int]]:
     """Every worker that lives, and how many jobs are in each state; for who runs this server."""
     return await store.list_workers(tx), await store.count_states(tx)

@@ -200,6 +200,8 @@ async def list_jobs(
         query = query.where(job.c.project_id == wanted.project_id)
     if wanted.changed_after is not None:
         query = query.where(job.c.updated_at > wanted.changed_after)
+    if wanted.about is not None:
+        query = query.where(job.c.params.contains(dict(wanted.about)))
     if owner_id is not None:
         query = query.where(job.c.owner_id == owner_id)
     if before is not None:

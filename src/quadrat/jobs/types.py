@@ -68,12 +68,14 @@ class JobFilter:
         states: Where they stand.
         project_id: Of one project.
         changed_after: That have changed since.
+        about: With these among the values for their handler.
     """
 
     kinds: frozenset[str] | None = None
     states: frozenset[JobState] | None = None
     project_id: ProjectId | None = None
     changed_after: datetime | None = None
+    about: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

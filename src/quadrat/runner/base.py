@@ -106,6 +106,7 @@ class Prepared:
         python: The environment's interpreter.
         package_dir: Absolute path of the directory that holds the main file's default place.
         language: What really runs, e.g. ``python3.11`` when ``python3.8`` was asked for and is not installed.
+        requirements: What the package wants installed, a line each, without comments.
     """
 
     revision_key: str
@@ -113,6 +114,7 @@ class Prepared:
     python: Path
     package_dir: Path
     language: str
+    requirements: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,6 +135,7 @@ class LocalRunner:
             python=environment.python,
             package_dir=package_dir,
             language=interpreter.language,
+            requirements=wanted.text,
         )
 
     async def start(self, spec: InstanceSpec, log: LogSink) -> LocalInstance:

@@ -33,6 +33,7 @@ from quadrat.storage.blobs import BlobStore
 
 _log = structlog.get_logger(__name__)
 _BLOCK = 1000
+_REQUIREMENTS_TOLD = 20_000
 _UNUSED_KEPT_S = 24 * 3600.0
 """An environment that nobody uses any more is kept for who comes back to it within a day."""
 
@@ -83,19 +84,20 @@ async def build(context: JobContext[ServingResources], params: Mapping[str, Any]
 
 
 async def _build(context: JobContext[ServingResources], asked: Build, logbook: LogBook) -> Mapping[str, Any]:
+    facts: dict[str, Any] = {"package": asked.package.file_name, "size_bytes": asked.package.size_bytes}
     try:
-        await _build_and_try(context, asked, logbook.sink(asked.deployment))
+        await _build_and_try(context, asked, logbook.sink(asked.deployment), facts)
     except BuildError as error:
         logbook.say(asked.deployment, f"The build failed: {error.message}")
         await _end(context.db, asked, error.message)
-        return {"outcome": "failed", "message": error.message}
+        return {"outcome": "failed", "message": error.message, **facts}
     except QuadratError as error:
         if error.kind is ErrorKind.NOT_FOUND:  # the bytes of a superseded package are removed at any time
             await _refuse_superseded(context.db, asked)
         if error.kind is ErrorKind.UNAVAILABLE and context.job.attempt < DEFAULT_ATTEMPTS:
             raise
         await _end(context.db, asked, error.message)
-        return {"outcome": "failed", "message": error.message}
+        return {"outcome": "failed", "message": error.message, **facts}
     except (JobCancelledError, asyncio.CancelledError):
         await _end_if_cancelled(context, asked)
         raise
@@ -106,14 +108,18 @@ async def _build(context: JobContext[ServingResources], asked: Build, logbook: L
             await _end(context.db, asked, f"The build failed inside the server (job {context.job.id}).")
         raise
     logbook.say(asked.deployment, "The version is available.")
-    return {"outcome": "available"}
+    return {"outcome": "available", **facts}
 
 
-async def _build_and_try(context: JobContext[ServingResources], asked: Build, log: LogSink) -> None:
+async def _build_and_try(
+    context: JobContext[ServingResources], asked: Build, log: LogSink, facts: dict[str, Any]
+) -> None:
     resources = context.resources
     launcher = Launcher(resources.runner, resources.blobs, resources.sealer, resources.instance_start_timeout_s)
     await context.progress(10, "Building")
     prepared = await launcher.prepare(asked.package, asked.language, log)
+    facts |= {"language": prepared.language, "environment": prepared.environment_key}
+    facts["requirements"] = prepared.requirements[:_REQUIREMENTS_TOLD].replace("\0", "")
     async with context.db.begin() as tx:
         await _move(tx, asked, on_deploying(await _status(tx, asked)))
     await context.progress(60, "Deploying")

@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 
 from quadrat.identity.types import ProjectId
+from quadrat.jobs.types import Job
 from quadrat.serving.variable_types import Variable
 
 ModelId = NewType("ModelId", int)
@@ -191,6 +192,21 @@ class Build:
     language: str
     has_served: bool
     deployment: "Deployment"
+
+
+@dataclass(frozen=True, slots=True)
+class BuildRun:
+    """One build of a version, as its job tells of it.
+
+    Args:
+        number: Counted per version.
+        job: Where it stands. Its result has ``outcome`` (``available``, ``failed``, ``superseded``), with ``message``
+            where it failed; ``package`` and ``size_bytes`` of the upload; once there was an environment, ``language``
+            is what really runs, ``requirements`` text, and ``environment`` its content address.
+    """
+
+    number: int
+    job: Job
 
 
 @dataclass(frozen=True, slots=True)

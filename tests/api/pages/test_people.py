@@ -95,6 +95,11 @@ async def test_tokens_of_a_service_user_are_not_its_own_to_make(browser: Browser
 async def test_administration_is_for_who_runs_the_server(browser: Browser) -> None:
     person, admin = await browser.house.make_person(), await browser.house.make_person(admin=True)
     assert (await browser.client.get("/ui/api/administration", headers=person.header)).status_code == 403
+    disk = (await browser.client.get("/ui/api/disk", headers=person.header)).json()
+    assert (disk["free_bytes"], disk["size_bytes"]) == (None, None)
+    disk = (await browser.client.get("/ui/api/disk", headers=admin.header)).json()
+    assert 0 < disk["free_bytes"] <= disk["size_bytes"]
+    assert disk["is_low"] == (disk["free_bytes"] < 5e9)
     found = (await browser.client.get("/ui/api/administration", headers=admin.header)).json()
     assert found["database"]["size_bytes"] > 1_000_000
     assert found["database"]["schema_bytes"]["identity"] > 0

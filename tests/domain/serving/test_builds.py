@@ -1,6 +1,7 @@
 """From an upload to a version that serves, on a real worker."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,12 +11,13 @@ from quadrat.base.ids import new_uuid
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.jobs import store as jobs
 from quadrat.jobs.registry import JobContext
+from quadrat.jobs.types import JobState
 from quadrat.runner.base import Runner
 from quadrat.serving import tasks
 from quadrat.serving.actions import models, packages, versions
 from quadrat.serving.actions.access import ModelPath, VersionPath
 from quadrat.serving.store import versions as store
-from quadrat.serving.types import VersionStatus
+from quadrat.serving.types import BuildRun, VersionStatus
 from support.serving import ECHO, ServingHouse, WorkerResources, model_processes, pack
 
 pytestmark = pytest.mark.anyio
@@ -117,9 +119,39 @@ async def test_build_of_an_older_upload_changes_nothing(serving: ServingHouse):
 async def test_build_that_runs_twice_ends_the_same(serving: ServingHouse):
     path = await serving.serve()
     version = await serving.version(path)
-    assert await build_again(serving, version.id, version.build) == {"outcome": "available"}
+    assert (await build_again(serving, version.id, version.build))["outcome"] == "available"
     after = await serving.version(path)
     assert (after.status, after.serving_package_id) == (VersionStatus.AVAILABLE, version.serving_package_id)
+
+
+async def _builds(serving: ServingHouse, path: VersionPath) -> Sequence[BuildRun]:
+    async with serving.db.begin() as tx:
+        return await packages.list_builds(tx, serving.caller, path)
+
+
+async def test_builds_are_the_jobs_of_who_uploaded_and_say_what_they_ran_in(serving: ServingHouse):
+    path = await serving.make_version(await serving.make_model())
+    await serving.upload(path, pack({"model_package/model.py": ECHO, "model_package/requirements.txt": "# none\n"}))
+    await serving.built(path)
+    await serving.upload(path, pack(BAD_START))
+    await serving.built(path)
+    # The version is told a moment before its job has ended.
+    async with asyncio.timeout(30):
+        failed, first = await _builds(serving, path)
+        while failed.job.state is not JobState.FINISHED:
+            failed, first = await _builds(serving, path)
+    assert [(run.number, run.job.owner_id) for run in (failed, first)] == [
+        (2, serving.caller.user_id),
+        (1, serving.caller.user_id),
+    ]
+    assert (first.job.result["outcome"], first.job.result["requirements"]) == ("available", "")
+    assert first.job.result["language"].startswith("python3.")
+    assert (failed.job.result["outcome"], failed.job.result["environment"]) == (
+        "failed",
+        first.job.result["environment"],
+    )
+    assert "no weights" in failed.job.result["message"]
+    assert failed.job.result["size_bytes"] == len(pack(BAD_START))
 
 
 async def test_build_of_a_deleted_version_ends_quietly(serving: ServingHouse):

@@ -6,6 +6,8 @@ export interface Binding {
   run: (event: KeyboardEvent) => void;
   /** Cannot be put on another key, as the digits for nine taxa. */
   fixed?: boolean;
+  /** Goes on while its key is held, as moving does; anything else happens once for each press. */
+  repeats?: boolean;
 }
 export interface Scope {
   title: string;

@@ -30,6 +30,11 @@ function belongsToControl(event: KeyboardEvent, name: string): boolean {
   return target instanceof Element && OWN.some(([keys, controls]) => keys.test(name) && target.closest(controls) !== null);
 }
 
+/** A form is sent, and a button pressed, once for each press of Enter, however long it is held. */
+function onlyOnce(event: KeyboardEvent): void {
+  if (event.repeat && event.key === 'Enter' && !(event.target instanceof HTMLTextAreaElement)) event.preventDefault();
+}
+
 class Keys {
   scopes = $state.raw<Scope[]>([]);
   mapOpen = $state(false);
@@ -80,8 +85,10 @@ class Keys {
       { keys: ['Ctrl+K'], does: 'Jump to anything', run: () => (this.paletteOpen = true) },
     ]);
     addEventListener('keydown', this.#onKey);
+    addEventListener('keydown', onlyOnce, true);
     return () => {
       removeEventListener('keydown', this.#onKey);
+      removeEventListener('keydown', onlyOnce, true);
       back();
     };
   }
@@ -95,7 +102,7 @@ class Keys {
       const found = scope.bindings.find((binding) => this.of(scope.title, binding).includes(name));
       if (found) {
         event.preventDefault();
-        found.run(event);
+        if (!event.repeat || found.repeats) found.run(event);
         return;
       }
     }

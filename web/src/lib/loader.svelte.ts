@@ -31,6 +31,14 @@ export class Loader<T> {
     }
   };
 
+  /** What follows what is shown. It is dropped when something else has been asked for meanwhile. */
+  async extend(fetchMore: (known: T) => Promise<T>): Promise<void> {
+    const number = this.#number;
+    if (this.data === null) return;
+    const longer = await fetchMore(this.data);
+    if (number === this.#number) this.data = longer;
+  }
+
   /** Show nothing, and let no answer that is still under way show anything either. */
   clear(): void {
     this.#number++;

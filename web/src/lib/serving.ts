@@ -1,3 +1,4 @@
+import type { components as Pages } from '../generated/pages';
 import type { components as Serving } from '../generated/ubiops';
 
 type Schema = Serving['schemas'];
@@ -14,6 +15,9 @@ export interface Answer {
   result: unknown;
   error_message: string | null;
 }
+export type Build = Pages['schemas']['BuildCard'];
+/** The job runs to its end also where the package is at fault. */
+export const buildState = (build: Pick<Build, 'state' | 'outcome'>) => (build.state === 'finished' && build.outcome ? build.outcome : build.state);
 export type BatchRequest = Schema['BatchModelRequestListResponse'];
 
 /** What a form's text means for a field of this type; throws a sentence when it cannot. */

@@ -170,4 +170,22 @@ export const RESOURCES: Record<string, Resource> = {
   },
 };
 
+/** Variables of a model, or of one version of it, with those that it gets from above. */
+export function variablesOf(model: string, version?: string): Resource {
+  const path = (project: ProjectRights) => `${base(project)}/models/${part(model)}${version === undefined ? '' : `/versions/${part(version)}`}/environment-variables`;
+  const kind = version === undefined ? 'models' : 'models.versions';
+  return {
+    ...RESOURCES.variables!,
+    list: path,
+    one: (project, row) => `${path(project)}/${part(row.id)}`,
+    columns: [...RESOURCES.variables!.columns, { name: 'inheritance_name', label: 'From' }],
+    read: `${kind}.environment-variables.list`,
+    create: { operation: version === undefined ? 'model_environment_variables_create' : 'model_version_environment_variables_create', permission: `${kind}.environment-variables.create` },
+    update: { operation: version === undefined ? 'model_environment_variables_update' : 'model_version_environment_variables_update', permission: `${kind}.environment-variables.update` },
+    remove: { permission: `${kind}.environment-variables.delete`, warning: 'What counts then is the one of the same name above it, if there is one. Running instances are replaced.' },
+    fixed: (row) => (row.inheritance_type ? `set for the ${row.inheritance_type}` : ''),
+    empty: version === undefined ? 'Every version of the model sees these variables; one of its own of the same name counts more.' : 'The model reads these as environment variables; one of the same name above it counts less.',
+  };
+}
+
 export { base, names, part };

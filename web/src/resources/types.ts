@@ -35,6 +35,8 @@ export interface Resource {
   update?: { operation: string; permission: Needed; skip?: string[] };
   remove?: { permission: Needed; warning: string };
   actions?: Action[];
+  /** Why a row can be neither changed nor deleted here, if it cannot. */
+  fixed?: (row: Row) => string;
   empty: string;
   hints?: Record<string, string>;
   choices?: (project: ProjectRights) => Promise<Record<string, string[]>>;

@@ -4,7 +4,17 @@ from fastapi import FastAPI
 
 from quadrat.api.docs import install_docs
 from quadrat.api.pages.errors import render
-from quadrat.api.pages.routes import administration, annotations, events, jobs, people, projects, session, tokens
+from quadrat.api.pages.routes import (
+    administration,
+    annotations,
+    builds,
+    events,
+    jobs,
+    people,
+    projects,
+    session,
+    tokens,
+)
 from quadrat.api.wire import install_errors
 
 PREFIX = "/ui/api"
@@ -13,6 +23,7 @@ _ROUTERS = (
     projects.router,
     people.router,
     jobs.router,
+    builds.router,
     events.router,
     annotations.router,
     tokens.router,

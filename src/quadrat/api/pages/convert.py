@@ -5,6 +5,7 @@ from uuid import UUID
 
 from quadrat.api.pages.schemas import (
     AuditRow,
+    BuildCard,
     HeldRole,
     JobCard,
     Person,
@@ -16,6 +17,7 @@ from quadrat.api.pages.schemas import (
 from quadrat.identity.types import Access, AuditEntry, MemberLevel, Project, Token, User
 from quadrat.jobs.types import Job
 from quadrat.serving.actions.rights import NamedAssignment
+from quadrat.serving.types import BuildRun
 
 
 def to_person(user: User) -> Person:
@@ -71,6 +73,26 @@ def to_job_card(job: Job) -> JobCard:
         attempt=job.attempt,
         created_at=job.created_at,
         updated_at=job.updated_at,
+        started_at=job.started_at,
+        finished_at=job.finished_at,
+    )
+
+
+def to_build_card(run: BuildRun) -> BuildCard:
+    """A build with what its job has come to know."""
+    job, told = run.job, run.job.result
+    return BuildCard(
+        number=run.number,
+        job=job.id,
+        state=job.state,
+        outcome=told.get("outcome"),
+        message=told.get("message", "") or " ".join(job.errors),
+        package=told.get("package"),
+        size_bytes=told.get("size_bytes"),
+        language=told.get("language"),
+        requirements=told.get("requirements"),
+        environment=told.get("environment"),
+        created_at=job.created_at,
         started_at=job.started_at,
         finished_at=job.finished_at,
     )

@@ -92,6 +92,24 @@ class JobCard(BaseModel):
     finished_at: datetime | None
 
 
+class BuildCard(BaseModel):
+    """A build of a model version; what it came to know of the environment is null until then."""
+
+    number: int
+    job: int
+    state: JobState
+    outcome: str | None = Field(description="available, failed, or superseded by a later upload")
+    message: str = Field(description="What failed, for the package's author")
+    package: str | None
+    size_bytes: int | None
+    language: str | None = Field(description="What really runs; the version says what was asked for")
+    requirements: str | None = Field(description="A line each, without comments")
+    environment: str | None = Field(description="Content address; versions that share it share what is installed")
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
 class JobLogLine(BaseModel):
     """A line of a job's log."""
 
@@ -220,6 +238,14 @@ class DatabaseCard(BaseModel):
     schema_bytes: dict[str, int]
 
 
+class Disk(BaseModel):
+    """Whether there is room for what comes; how much, for platform administrators only."""
+
+    is_low: bool = Field(description="Uploads may soon be refused; never of a bucket")
+    free_bytes: int | None
+    size_bytes: int | None
+
+
 class Administration(BaseModel):
     """How the server stands."""
 
@@ -230,6 +256,7 @@ class Administration(BaseModel):
     store: str = Field(description="What holds the bytes: disk, or a bucket")
     disk_free_bytes: int | None = Field(description="Of the store's disk; null for a bucket")
     disk_size_bytes: int | None
+    disk_is_low: bool
     stored: list[StoredKind]
     workers: list[WorkerCard]
     jobs: dict[str, int] = Field(description="How many, by state")

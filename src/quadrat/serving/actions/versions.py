@@ -77,7 +77,7 @@ async def update_version(
     if not await store.update_version(tx, version.id, new_name, settings):
         raise _taken(new_name)
     if settings.language != version.settings.language and version.package_id is not None:
-        await start_build(tx, project.id, version)
+        await start_build(tx, caller, project.id, version)
     await announce_version(tx, version.id)
     return model, await _read(tx, model, new_name)
 

@@ -3,12 +3,13 @@
 import platform
 import shutil
 from importlib.metadata import version
+from typing import NamedTuple
 
 from fastapi import Request
 
 from quadrat.api.guard import new_router
 from quadrat.api.pages.auth import SignedIn
-from quadrat.api.pages.schemas import Administration, DatabaseCard, StoredKind, WorkerCard
+from quadrat.api.pages.schemas import Administration, DatabaseCard, Disk, StoredKind, WorkerCard
 from quadrat.api.wire import Tx
 from quadrat.db.facts import read_facts
 from quadrat.gaze.store.files import measure_files
@@ -28,14 +29,34 @@ _STORED = {
     "packages and data of models": measure_bytes,
 }
 _LIBRARIES = ("fastapi", "uvicorn", "sqlalchemy", "psycopg", "procrastinate", "pydantic", "obstore", "numpy", "pillow")
+_LOW_DISK_BYTES = 5_000_000_000
+
+
+class DiskUse(NamedTuple):
+    """Bytes of a disk."""
+
+    total: int
+    used: int
+    free: int
+
+
+@router.get("/disk", operation_id="disk_get")
+async def disk_get(caller: SignedIn, request: Request) -> Disk:
+    """Whether the store's disk has room."""
+    found = _disk(request)
+    told = found if caller.is_platform_admin else None
+    return Disk(
+        is_low=_is_low(found),
+        free_bytes=None if told is None else told.free,
+        size_bytes=None if told is None else told.total,
+    )
 
 
 @router.get("/administration", operation_id="administration_get")
 async def administration_get(caller: SignedIn, request: Request, tx: Tx) -> Administration:
     """Versions, database, store, workers and jobs; for platform administrators."""
     require_administrator(caller)
-    blobs: BlobStore = request.state.blobs
-    disk = None if blobs.local_root is None else shutil.disk_usage(blobs.local_root)
+    disk = _disk(request)
     database = await read_facts(tx)
     workers, jobs = await look_at_workers(tx)
     stored = []
@@ -56,8 +77,19 @@ async def administration_get(caller: SignedIn, request: Request, tx: Tx) -> Admi
         store="bucket" if disk is None else "disk",
         disk_free_bytes=None if disk is None else disk.free,
         disk_size_bytes=None if disk is None else disk.total,
+        disk_is_low=_is_low(disk),
         stored=stored,
         workers=[WorkerCard(id=worker.id, seen_at=worker.seen_at, running=worker.running) for worker in workers],
         jobs={state.value: count for state, count in jobs.items()},
         libraries={name: version(name) for name in _LIBRARIES},
     )
+
+
+def _disk(request: Request) -> DiskUse | None:
+    """The disk of the store; None of a bucket."""
+    blobs: BlobStore = request.state.blobs
+    return None if blobs.local_root is None else DiskUse(*shutil.disk_usage(blobs.local_root))
+
+
+def _is_low(disk: DiskUse | None) -> bool:
+    return disk is not None and disk.free < _LOW_DISK_BYTES
