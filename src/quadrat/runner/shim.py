@@ -12,12 +12,10 @@ import ctypes
 import faulthandler
 import fcntl
 import importlib.util
-import inspect
 import json
 import os
 import resource
 import select
-import shutil
 import signal
 import socket
 import stat
@@ -26,9 +24,10 @@ import sys
 import termios
 import threading
 import time
-import traceback
-from types import ModuleType
+from types import FunctionType, MethodType, ModuleType
 from typing import Any, Callable, Deque, Dict, List, Optional, Set, Tuple, Type
+
+# Whoever asks a model that does not run yet waits for these imports: what is needed rarely is imported where it is.
 
 HEADER = struct.Struct(">IQB")
 NUMBER = struct.Struct(">Q")
@@ -61,6 +60,11 @@ OF_FILES = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | USE_DEVICE
 RIGHTS = {"look": READ_FILE, "read": READING, "use": READING | WRITE_FILE | TRUNCATE | USE_DEVICE, "own": (1 << 16) - 1}
 LEAST_VERSION = 2  # the first forbids renaming from one directory into another
 ABSTRACT_SOCKETS_AND_SIGNALS = 3
+
+# Kinds of parameters, as `inspect` numbers them, and flags of code that has such.
+POSITIONAL_ONLY, POSITIONAL_OR_KEYWORD, VAR_POSITIONAL, KEYWORD_ONLY, VAR_KEYWORD = range(5)
+HAS_VAR_POSITIONAL, HAS_VAR_KEYWORD = 4, 8
+Parameter = Tuple[str, int, bool]  # name, kind, whether it has no default
 
 Encode = Callable[[Any], bytes]
 Decode = Callable[[bytes], Any]
@@ -240,6 +244,8 @@ def message_of(error: BaseException) -> str:
 
 def print_traceback(error: BaseException) -> None:
     """Write the traceback to the log, from the first frame that is the user's."""
+    import traceback  # noqa: PLC0415
+
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None and _is_machinery(trace.tb_frame.f_code.co_filename):
         trace = trace.tb_next
@@ -284,7 +290,7 @@ def load_class(main: str) -> Type[Any]:
 def _class_of(module: ModuleType, file_name: str) -> Type[Any]:
     for class_name in ("Model", "Deployment"):
         found = getattr(module, class_name, None)
-        if inspect.isclass(found):
+        if isinstance(found, type):
             if not callable(getattr(found, "request", None)):
                 raise LoadError("The class %s in %s has no method request." % (class_name, file_name))
             return found
@@ -302,17 +308,17 @@ def make_model(found: Type[Any], base_directory: str, context: Dict[str, Any]) -
     offered = {"base_directory": base_directory, "context": context}
     positional: List[Any] = []
     named: Dict[str, Any] = {}
-    parameters = list(_parameters(found))
-    taken = {parameter.name for parameter in parameters}
+    parameters = _parameters(found)
+    taken = {name for name, _, _ in parameters}
     free = [value for name, value in offered.items() if name not in taken]
-    for parameter in parameters:
-        if parameter.kind is parameter.VAR_KEYWORD:
+    for name, kind, required in parameters:
+        if kind == VAR_KEYWORD:
             named.update({name: value for name, value in offered.items() if name not in taken})
-        elif parameter.kind is parameter.VAR_POSITIONAL:
+        elif kind == VAR_POSITIONAL:
             continue
-        elif parameter.name in offered:
-            named[parameter.name] = offered[parameter.name]
-        elif parameter.default is parameter.empty and free and not named:
+        elif name in offered:
+            named[name] = offered[name]
+        elif required and free and not named:
             positional.append(free.pop(0))  # the same two arguments under names of the author's own
     try:
         return found(*positional, **named)
@@ -321,24 +327,58 @@ def make_model(found: Type[Any], base_directory: str, context: Dict[str, Any]) -
         raise LoadError("%s.__init__ failed: %s" % (found.__name__, _named(error))) from None
 
 
-def _parameters(function: Callable[..., Any]) -> List[inspect.Parameter]:
+def _parameters(function: Any) -> List[Parameter]:
+    """What it takes, as `inspect` says. Plain functions and classes, nearly all there are, are read without it."""
+    plain = function
+    if type(function) is type:
+        made: Dict[str, Any] = {name: getattr(function, name) for name in ("__new__", "__init__")}
+        plain = None
+        if made["__new__"] is object.__new__:
+            if made["__init__"] is object.__init__:
+                return []
+            if isinstance(made["__init__"], FunctionType):
+                plain = MethodType(made["__init__"], function)
+    skipped = 0
+    if isinstance(plain, MethodType):
+        plain, skipped = plain.__func__, 1
+    if isinstance(plain, FunctionType) and not plain.__dict__ and plain.__code__.co_argcount >= skipped:
+        return _parameters_of(plain)[skipped:]
+    import inspect  # noqa: PLC0415
+
     try:
-        return list(inspect.signature(function).parameters.values())
+        found = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):  # written in C without a signature
         return []
+    return [(item.name, int(item.kind), item.default is item.empty) for item in found]
+
+
+def _parameters_of(function: FunctionType) -> List[Parameter]:
+    code = function.__code__
+    positional, keyword_only = code.co_argcount, code.co_argcount + code.co_kwonlyargcount
+    names = code.co_varnames
+    first_default = positional - len(function.__defaults__ or ())
+    found: List[Parameter] = [
+        (name, POSITIONAL_ONLY if at < code.co_posonlyargcount else POSITIONAL_OR_KEYWORD, at < first_default)
+        for at, name in enumerate(names[:positional])
+    ]
+    at = keyword_only
+    if code.co_flags & HAS_VAR_POSITIONAL:
+        found.append((names[at], VAR_POSITIONAL, True))
+        at += 1
+    defaults = function.__kwdefaults__ or {}
+    found += [(name, KEYWORD_ONLY, name not in defaults) for name in names[positional:keyword_only]]
+    if code.co_flags & HAS_VAR_KEYWORD:
+        found.append((names[at], VAR_KEYWORD, True))
+    return found
 
 
 def bind_request(model: Any, context: Dict[str, Any]) -> Callable[[Any], Any]:
     """The model's ``request`` as a function of the data, whether or not it also takes the context."""
     request: Callable[..., Any] = model.request
-    positional = [
-        parameter
-        for parameter in _parameters(request)
-        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
-    ]
+    positional = [item for item in _parameters(request) if item[1] in (POSITIONAL_ONLY, POSITIONAL_OR_KEYWORD)]
     if len(positional) >= 2:
-        second = positional[1]
-        if second.name == "context" or second.default is second.empty:
+        name, _, required = positional[1]
+        if name == "context" or required:
             return lambda data: request(data, context)
     return request
 
@@ -421,6 +461,8 @@ class Worker:
             path = result[field]
             if not isinstance(path, (str, os.PathLike)) or not os.path.isfile(path):
                 raise ValueError("The output field %s must be the path of a file, not %.200r." % (field, path))
+            import shutil  # noqa: PLC0415
+
             place = "%d-%d" % (number, position)
             shutil.copyfile(path, os.path.join(self._outbox, place))
             named[field] = (place, os.path.basename(os.fspath(path)))

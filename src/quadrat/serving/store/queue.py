@@ -6,7 +6,24 @@ from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Column, Select, Table, case, delete, func, literal, null, select, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Select,
+    Table,
+    Text,
+    Uuid,
+    any_,
+    bindparam,
+    case,
+    delete,
+    func,
+    literal,
+    null,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.serving.tables import QueueColumns
@@ -34,6 +51,16 @@ class Queue(Generic[Key]):
     of: Column[int]
     key: Callable[[int], Key]
 
+    # States are written into the statements: the indexes of those that wait and of those that run are partial, and a
+    # plan that is kept for a parameter cannot use them. Ids are one parameter, however many they are, so that the plan
+    # is kept at all.
+
+    def _is_in(self, *states: RequestState) -> ColumnElement[bool]:
+        return self.c.state.in_(bindparam("states", states, Text(), expanding=True, literal_execute=True))
+
+    def _is_one_of(self, ids: Collection[UUID]) -> ColumnElement[bool]:
+        return self.c.id == any_(literal(list(ids), ARRAY(Uuid())))
+
     # What their owner sees and does.
 
     async def page(
@@ -58,7 +85,7 @@ class Queue(Generic[Key]):
         order = (self.c.created_at, self.c.id)
         query = (
             select(self.c.id, self.c.state, self.c.created_at, self.c.updated_at)
-            .where(self.of == key, self.c.state.in_(states))
+            .where(self.of == key, self._is_in(*states))
             .order_by(*((column.desc() for column in order) if newest_first else order))
             .offset(offset)
             .limit(limit)
@@ -70,12 +97,12 @@ class Queue(Generic[Key]):
 
     async def lock(self, tx: AsyncConnection, key: Key, ids: Collection[UUID]) -> set[UUID]:
         """Those of the ids that are requests of this one, held until the transaction ends."""
-        query = select(self.c.id).where(self.of == key, self.c.id.in_(ids)).order_by(self.c.id).with_for_update()
+        query = select(self.c.id).where(self.of == key, self._is_one_of(ids)).order_by(self.c.id).with_for_update()
         return set((await tx.execute(query)).scalars())
 
     async def delete(self, tx: AsyncConnection, ids: Collection[UUID]) -> set[Key]:
         """Remove requests, whosesoever they are; what runs for them is dropped. Returns those who had any."""
-        statement = delete(self.table).where(self.c.id.in_(ids)).returning(self.of)
+        statement = delete(self.table).where(self._is_one_of(ids)).returning(self.of)
         return {self.key(number) for number in (await tx.execute(statement)).scalars()}
 
     # Leases.
@@ -102,15 +129,15 @@ class Queue(Generic[Key]):
         owner, length = lease
         oldest = (
             select(self.c.id)
-            .where(self.of == key, self.c.state == RequestState.PENDING)
+            .where(self.of == key, self._is_in(RequestState.PENDING))
             .order_by(self.c.id)
             .limit(limit)
             .with_for_update(skip_locked=True)
-            .cte("oldest")
         )
         statement = (
             update(self.table)
-            .where(self.c.id == oldest.c.id)
+            # As an array, which is always looked up by the primary key: a join may be planned as a walk over all rows.
+            .where(self.c.id == any_(func.array(oldest.scalar_subquery())))
             .values(
                 state=RequestState.PROCESSING,
                 lease_owner=owner,
@@ -126,11 +153,12 @@ class Queue(Generic[Key]):
     def held(self, owner: UUID, ids: Collection[UUID]) -> Select[UUID]:
         """Those of the requests that are still this engine's, and will be until the transaction ends.
 
-        They are locked in one order for all, so that no two engines wait for each other.
+        They are locked in one order for all, so that no two engines wait for each other. Who holds a lease is enough to
+        know: only what is processing has one.
         """
         return (
             select(self.c.id)
-            .where(self.c.id.in_(ids), self.c.lease_owner == owner, self.c.state == RequestState.PROCESSING)
+            .where(self._is_one_of(ids), self.c.lease_owner == owner)
             .order_by(self.c.id)
             .with_for_update()
         )
@@ -174,7 +202,7 @@ class Queue(Generic[Key]):
         """
         expired = (
             select(self.c.id)
-            .where(self.c.state == RequestState.PROCESSING, self.c.lease_expires_at < func.now())
+            .where(self._is_in(RequestState.PROCESSING), self.c.lease_expires_at < func.now())
             .with_for_update(skip_locked=True)
             .cte("expired")
         )

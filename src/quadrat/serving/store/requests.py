@@ -10,11 +10,13 @@ from sqlalchemy import (
     LargeBinary,
     Text,
     Uuid,
+    any_,
     column,
     exists,
     func,
     literal,
     select,
+    true,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -73,7 +75,7 @@ async def list_requests(tx: AsyncConnection, version_id: VersionId, ids: Collect
         request.c.updated_at,
         request.c.data_payload_id,
         request.c.result_payload_id,
-    ).where(request.c.version_id == version_id, request.c.id.in_(ids))
+    ).where(request.c.version_id == version_id, request.c.id == any_(literal(list(ids), ARRAY(Uuid()))))
     return [BatchRequest(row[0], RequestState(row[1]), *row[2:]) for row in await tx.execute(query)]
 
 
@@ -92,23 +94,28 @@ async def record(tx: AsyncConnection, owner: UUID, outcomes: Sequence[Outcome]) 
     Returns:
         The requests whose results were written.
     """
-    held = QUEUE.held(owner, [outcome.request_id for outcome in outcomes]).cte("held")
+    # Locked one by one in one order for all, so that no two engines wait for each other. Who holds a lease is enough to
+    # know: only what is processing has one.
+    ordered = sorted(outcomes, key=lambda outcome: outcome.request_id)
     columns: dict[str, tuple[list[Any], Any]] = {
-        "id": ([outcome.request_id for outcome in outcomes], Uuid()),
-        "state": ([outcome.state.value for outcome in outcomes], Text()),
-        "result": ([_result_for_row(outcome) for outcome in outcomes], LargeBinary()),
-        "result_payload_id": ([outcome.result_payload_id for outcome in outcomes], Uuid()),
-        "error_message": ([outcome.answer.error_message for outcome in outcomes], Text()),
-        "started_at": ([outcome.started_at for outcome in outcomes], DateTime(timezone=True)),
+        "id": ([outcome.request_id for outcome in ordered], Uuid()),
+        "state": ([outcome.state.value for outcome in ordered], Text()),
+        "result": ([_result_for_row(outcome) for outcome in ordered], LargeBinary()),
+        "result_payload_id": ([outcome.result_payload_id for outcome in ordered], Uuid()),
+        "error_message": ([outcome.answer.error_message for outcome in ordered], Text()),
+        "started_at": ([outcome.started_at for outcome in ordered], DateTime(timezone=True)),
     }
-    answer = (
+    given = (
         func.unnest(*(literal(values, ARRAY(type_)) for values, type_ in columns.values()))
         .table_valued(*(column(name, type_) for name, (_, type_) in columns.items()))
-        .render_derived(name="answer")
+        .render_derived(name="given")
     )
+    # Looked up for each by its key: a kept plan that joins two lists may go through one of them for each of the other.
+    held = select(request.c.id).where(request.c.id == given.c.id, request.c.lease_owner == owner).with_for_update()
+    answer = select(given).join(held.lateral("held"), true()).cte("answer")
     statement = (
         update(request)
-        .where(request.c.id == held.c.id, request.c.id == answer.c.id)
+        .where(request.c.id == answer.c.id)
         .values(
             state=answer.c.state,
             result=answer.c.result,
