@@ -61,9 +61,8 @@ RIGHTS = {"look": READ_FILE, "read": READING, "use": READING | WRITE_FILE | TRUN
 LEAST_VERSION = 2  # the first forbids renaming from one directory into another
 ABSTRACT_SOCKETS_AND_SIGNALS = 3
 
-# Kinds of parameters, as `inspect` numbers them, and flags of code that has such.
-POSITIONAL_ONLY, POSITIONAL_OR_KEYWORD, VAR_POSITIONAL, KEYWORD_ONLY, VAR_KEYWORD = range(5)
-HAS_VAR_POSITIONAL, HAS_VAR_KEYWORD = 4, 8
+# Kinds of parameters, as `inspect` numbers them, and the flags of code that takes any number.
+POSITIONAL_OR_KEYWORD, VAR_POSITIONAL, VAR_KEYWORD, VARIABLE = 1, 2, 4, 4 | 8
 Parameter = Tuple[str, int, bool]  # name, kind, whether it has no default
 
 Encode = Callable[[Any], bytes]
@@ -329,20 +328,21 @@ def make_model(found: Type[Any], base_directory: str, context: Dict[str, Any]) -
 
 def _parameters(function: Any) -> List[Parameter]:
     """What it takes, as `inspect` says. Plain functions and classes, nearly all there are, are read without it."""
-    plain = function
+    plain, skipped = function, 0
     if type(function) is type:
         made: Dict[str, Any] = {name: getattr(function, name) for name in ("__new__", "__init__")}
-        plain = None
-        if made["__new__"] is object.__new__:
-            if made["__init__"] is object.__init__:
-                return []
-            if isinstance(made["__init__"], FunctionType):
-                plain = MethodType(made["__init__"], function)
-    skipped = 0
-    if isinstance(plain, MethodType):
-        plain, skipped = plain.__func__, 1
-    if isinstance(plain, FunctionType) and not plain.__dict__ and plain.__code__.co_argcount >= skipped:
-        return _parameters_of(plain)[skipped:]
+        if made == {"__new__": object.__new__, "__init__": object.__init__}:
+            return []
+        plain, skipped = made["__init__"] if made["__new__"] is object.__new__ else None, 1
+    elif isinstance(function, MethodType):
+        plain, skipped = function.__func__, 1
+    if isinstance(plain, FunctionType) and not plain.__dict__:
+        code = plain.__code__
+        count = code.co_argcount
+        if count >= skipped and not (code.co_posonlyargcount or code.co_kwonlyargcount or code.co_flags & VARIABLE):
+            required = count - len(plain.__defaults__ or ())
+            names = code.co_varnames[:count]
+            return [(name, POSITIONAL_OR_KEYWORD, at < required) for at, name in enumerate(names)][skipped:]
     import inspect  # noqa: PLC0415
 
     try:
@@ -352,30 +352,10 @@ def _parameters(function: Any) -> List[Parameter]:
     return [(item.name, int(item.kind), item.default is item.empty) for item in found]
 
 
-def _parameters_of(function: FunctionType) -> List[Parameter]:
-    code = function.__code__
-    positional, keyword_only = code.co_argcount, code.co_argcount + code.co_kwonlyargcount
-    names = code.co_varnames
-    first_default = positional - len(function.__defaults__ or ())
-    found: List[Parameter] = [
-        (name, POSITIONAL_ONLY if at < code.co_posonlyargcount else POSITIONAL_OR_KEYWORD, at < first_default)
-        for at, name in enumerate(names[:positional])
-    ]
-    at = keyword_only
-    if code.co_flags & HAS_VAR_POSITIONAL:
-        found.append((names[at], VAR_POSITIONAL, True))
-        at += 1
-    defaults = function.__kwdefaults__ or {}
-    found += [(name, KEYWORD_ONLY, name not in defaults) for name in names[positional:keyword_only]]
-    if code.co_flags & HAS_VAR_KEYWORD:
-        found.append((names[at], VAR_KEYWORD, True))
-    return found
-
-
 def bind_request(model: Any, context: Dict[str, Any]) -> Callable[[Any], Any]:
     """The model's ``request`` as a function of the data, whether or not it also takes the context."""
     request: Callable[..., Any] = model.request
-    positional = [item for item in _parameters(request) if item[1] in (POSITIONAL_ONLY, POSITIONAL_OR_KEYWORD)]
+    positional = [item for item in _parameters(request) if item[1] <= POSITIONAL_OR_KEYWORD]
     if len(positional) >= 2:
         name, _, required = positional[1]
         if name == "context" or required:
