@@ -96,7 +96,7 @@ def create_app(settings: Settings, *, database_url: str, keys: Keys, events: Eve
     app = Starlette(routes=routes, lifespan=lifespan)
     app.router.redirect_slashes = False
     most = settings.max_body_bytes
-    signed_in = CookieCredential(app, keys.signing)
+    signed_in = files.SignedFiles(CookieCredential(app, keys.signing))
     return DirectRequests(
         RequestMiddleware(signed_in, max_body_bytes=most, unlimited=_FILE_UPLOADS), max_body_bytes=most
     )

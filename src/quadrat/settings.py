@@ -71,6 +71,12 @@ class Settings(BaseSettings):
     )
     workers: int = Field(1, ge=0, le=64, description="Job worker processes that `quadrat serve` starts")
     worker_concurrency: int = Field(2, ge=1, le=64, description="Jobs that one worker process runs at a time")
+    worker_niceness: int = Field(
+        5,
+        ge=0,
+        le=19,
+        description="How far jobs stand back while people and models want the processor; 0 for not at all",
+    )
     max_upload_bytes: int = Field(2 * 1024**3, ge=1, description="Largest file that may be uploaded, in bytes")
     max_archive_bytes: int = Field(
         50 * 1024**3, ge=1, description="Largest archive of objects that may be uploaded to import it, in bytes"

@@ -1,5 +1,6 @@
 """Signed addresses of the disk store over HTTP: one method, one key, one hour, nothing changed."""
 
+import os
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,7 +35,8 @@ class OpenGuard:
         if key in self.gone:
             raise QuadratError(ErrorKind.NOT_FOUND, "The thing of this address does not exist any more.")
 
-    async def stored(self, key: str, facts: BlobFacts) -> None:
+    async def stored(self, key: str, facts: BlobFacts, beginning: bytes) -> None:
+        await self.admit(key)
         self.came.append((key, facts.size_bytes))
 
 
@@ -50,7 +52,7 @@ def guard() -> OpenGuard:
 
 @pytest.fixture
 async def web(blobs: BlobStore, guard: OpenGuard) -> AsyncIterator[httpx2.AsyncClient]:
-    app = Starlette(routes=list(files.ROUTES))
+    app = files.SignedFiles(Starlette(routes=list(files.ROUTES)))
     state = {"blobs": blobs, "blob_guard": guard, "limits": LIMITS}
 
     async def with_state(scope: Any, receive: Any, send: Any) -> None:
@@ -140,6 +142,27 @@ async def test_address_of_a_thing_that_is_gone_is_not_found(web, blobs, guard) -
         assert (await web.request(method, await _sign(blobs, method), content=b"")).status_code == 404
     missing = await web.get(await _sign(blobs, SignedMethod.GET, "tests/2/full"))
     assert missing.status_code == 404
+
+
+@pytest.mark.parametrize("headers", [{"Content-Length": str(2 * 1024 * 1024)}, {"Transfer-Encoding": "chunked"}])
+async def test_much_for_a_thing_that_is_gone_is_refused_before_it_comes(web, blobs, guard, headers) -> None:
+    await blobs.put(BLOB, b"left over")
+    guard.gone.add(BLOB)
+    refused = await web.put(await _sign(blobs, SignedMethod.PUT), content=b"new", headers=headers)
+    assert refused.status_code == 404
+    assert await blobs.read(BLOB, max_bytes=100) == b"left over"
+
+
+@pytest.mark.parametrize("size", [0, 1, 512, 300_000, 1024 * 1024, 1024 * 1024 + 1, 3_000_000])
+async def test_any_size_goes_up_and_down_with_one_etag(web, blobs, guard, size) -> None:
+    content = os.urandom(size)
+    put = await web.put(await _sign(blobs, SignedMethod.PUT), content=content)
+    url = await _sign(blobs, SignedMethod.GET)
+    got = await web.get(url)
+    assert (put.status_code, got.status_code, got.content) == (200, 200, content)
+    assert got.headers["content-length"] == str(size)
+    assert got.headers["etag"] == put.headers["etag"] == (await web.head(url)).headers["etag"]
+    assert (guard.came, blobs.list_begun()) == ([(BLOB, size)], [])
 
 
 @pytest.mark.parametrize(

@@ -10,18 +10,21 @@ import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from quadrat.api.state import BlobGuard, Limits
 from quadrat.api.wire import error_response, internal_fault
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.storage.blobs import BlobStore
 from quadrat.storage.ranges import UnsatisfiableError, parse_range
-from quadrat.storage.signing import Permit
+from quadrat.storage.signing import PATH_PREFIX, Permit
 from quadrat.storage.sniff import SNIFFED_BYTES, UNKNOWN, image_type
 from quadrat.storage.types import BlobFacts, BlobReader, ByteRange, ByteSource, SignedMethod
 
 _log = structlog.get_logger(__name__)
 IDLE_TIMEOUT_S = 60.0
+_SMALL_BYTES = 1024 * 1024
+_METHODS = frozenset({"GET", "HEAD", "PUT"})
 _CONDITIONS = {"range", "if-none-match"}
 _STATUS = {
     ErrorKind.FORBIDDEN: 403,
@@ -31,10 +34,29 @@ _STATUS = {
 }
 
 
-async def serve_file(request: Request) -> Response:
+class SignedFiles:
+    """Answers signed addresses before the framework looks for a route, which costs more than a small file's answer.
+
+    Args:
+        app: What answers everything else, and methods that no address is signed for.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or pass on."""
+        if scope["type"] == "http" and scope["path"].startswith(PATH_PREFIX) and scope["method"] in _METHODS:
+            response = await serve_file(Request(scope, receive), scope["path"].removeprefix(PATH_PREFIX))
+            await response(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
+async def serve_file(request: Request, key: str) -> Response:
     """GET and HEAD read, PUT writes; each only with an address that was signed for it."""
     try:
-        return await _serve(request)
+        return await _serve(request, key)
     except QuadratError as error:
         return error_response(_STATUS.get(error.kind, 400), {"error": error.message}, error)
     except ClientDisconnect:
@@ -45,18 +67,27 @@ async def serve_file(request: Request) -> Response:
         return JSONResponse({"error": internal_fault(request).message}, 500)
 
 
-async def _serve(request: Request) -> Response:
+async def _route(request: Request) -> Response:
+    return await serve_file(request, request.path_params["key"])
+
+
+async def _serve(request: Request, key: str) -> Response:
     blobs: BlobStore = request.state.blobs
     pairs = request.query_params.multi_items()
-    permit = blobs.permit(request.path_params["key"], dict(pairs) if len(pairs) == len(dict(pairs)) else {})
+    permit = blobs.permit(key, dict(pairs) if len(pairs) == len(dict(pairs)) else {})
     wanted = SignedMethod.PUT if request.method == "PUT" else SignedMethod.GET
     if permit.method is not wanted:
         raise QuadratError(ErrorKind.FORBIDDEN, f"This address was signed for {permit.method}.")
     guard: BlobGuard = request.state.blob_guard
-    elsewhere = await guard.admit(permit.key)
     if wanted is SignedMethod.PUT:
         return await _write(request, blobs, permit)
-    return await _read(request, elsewhere or _in_store(blobs, permit.key), permit)
+    elsewhere = await guard.admit(permit.key)
+    is_plain = request.method == "GET" and _CONDITIONS.isdisjoint(request.headers.keys())
+    if is_plain and elsewhere is None and (found := await blobs.read_quickly(permit.key)) is not None:
+        facts, content = found
+        return Response(content, headers=_headers_of_all(facts, content, permit))
+    source = elsewhere or _in_store(blobs, permit.key)
+    return await (_read_whole(source, permit) if is_plain else _read(request, source, permit))
 
 
 def _in_store(blobs: BlobStore, key: str) -> ByteSource:
@@ -69,21 +100,19 @@ async def _write(request: Request, blobs: BlobStore, permit: Permit) -> Response
     declared = request.headers.get("content-length")
     if declared is not None and declared.isdigit() and int(declared) > limits.max_upload_bytes:
         raise QuadratError(ErrorKind.TOO_LARGE, f"The file is larger than {limits.max_upload_bytes} bytes.")
-    note = blobs.begin(permit.key)
+    if declared is None or not (declared.isdigit() and int(declared) <= _SMALL_BYTES):
+        # Asked before much comes for nothing. Of what is small it is enough to be told when it has come.
+        await guard.admit(permit.key)
     try:
-        facts, _digest = await blobs.put(permit.key, _body(request), max_bytes=limits.max_upload_bytes)
+        received = await blobs.receive(permit.key, _body(request), max_bytes=limits.max_upload_bytes)
     except TimeoutError:
-        blobs.end(note)
         return JSONResponse(
             {"error": f"No bytes came for {IDLE_TIMEOUT_S:g} seconds."}, 408, headers={"Connection": "close"}
         )
-    except Exception:
-        blobs.end(note)
-        raise
     # Should this fail, the next start finds the bytes by the note.
-    await guard.stored(permit.key, facts)
-    blobs.end(note)
-    return Response(headers={"ETag": facts.etag})
+    await guard.stored(permit.key, received.facts, received.beginning)
+    blobs.end(received.note)
+    return Response(headers={"ETag": received.facts.etag})
 
 
 async def _body(request: Request) -> AsyncIterator[bytes]:
@@ -97,8 +126,6 @@ async def _body(request: Request) -> AsyncIterator[bytes]:
 
 
 async def _read(request: Request, source: ByteSource, permit: Permit) -> Response:
-    if request.method == "GET" and _CONDITIONS.isdisjoint(request.headers.keys()):
-        return await _read_whole(source, permit)
     facts = await source.head()
     if facts.etag in _etags(request.headers.get("if-none-match")):
         return Response(status_code=304, headers=_validators(facts))
@@ -125,9 +152,8 @@ async def _read_whole(source: ByteSource, permit: Permit) -> Response:
     """All of a file, opened once: what most requests ask for."""
     reader = await source.open(None)
     first = await anext(reader.chunks, b"")
-    size = reader.facts.size_bytes
-    headers = {**_validators(reader.facts), **_content(first, permit), "Content-Length": str(size)}
-    if len(first) == size:
+    headers = _headers_of_all(reader.facts, first, permit)
+    if len(first) == reader.facts.size_bytes:
         return Response(bytes(first), headers=headers)
 
     async def pieces() -> AsyncIterator[bytes]:
@@ -136,6 +162,14 @@ async def _read_whole(source: ByteSource, permit: Permit) -> Response:
             yield piece
 
     return StreamingResponse(pieces(), headers=headers)
+
+
+def _headers_of_all(facts: BlobFacts, beginning: bytes | memoryview, permit: Permit) -> dict[str, str]:
+    return {
+        **_validators(facts),
+        **_content(bytes(beginning[:SNIFFED_BYTES]), permit),
+        "Content-Length": str(facts.size_bytes),
+    }
 
 
 def _stream(reader: BlobReader, status: int, headers: dict[str, str]) -> Response:
@@ -187,4 +221,4 @@ def named(filename: str) -> str:
     return f"filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"
 
 
-ROUTES = (Route("/files/{key:path}", serve_file, methods=["GET", "HEAD", "PUT"]),)
+ROUTES = (Route(PATH_PREFIX + "{key:path}", _route, methods=sorted(_METHODS)),)

@@ -2,6 +2,7 @@
 
 import re
 import time
+from http import HTTPStatus
 
 import structlog
 from starlette.exceptions import HTTPException
@@ -94,8 +95,10 @@ class _Exchange:
         seconds = time.perf_counter() - self._began
         method = self._scope["method"] if self._scope["method"] in _METHODS else "other"
         TALLY.count(self.api, method, self._status, seconds)
+        # Pages and programs read hundreds of pictures at a time, which would bury everything else.
+        is_picture = self.api == "files" and method == "GET" and self._status < HTTPStatus.BAD_REQUEST
         # Never the query: one API's client carries its token there.
-        _log.info(
+        (_log.debug if is_picture else _log.info)(
             "request.finished",
             method=method,
             path=self._scope["path"],

@@ -38,8 +38,8 @@ class BlobGuard(Protocol):
         """
         ...
 
-    async def stored(self, key: str, facts: BlobFacts) -> None:
-        """Bytes have arrived under the key."""
+    async def stored(self, key: str, facts: BlobFacts, beginning: bytes) -> None:
+        """Bytes have arrived under the key, which begin like this."""
         ...
 
     async def recover(self) -> None:

@@ -13,6 +13,7 @@ import click
 
 from quadrat import log
 from quadrat.app import open_blobs, open_decoders, open_places, open_references, open_runner
+from quadrat.base.priority import stand_back
 from quadrat.base.sealing import Sealer
 from quadrat.cli.house import HouseError, database_url, embedded
 from quadrat.cli.keys import open_sealer, secret_key
@@ -114,6 +115,7 @@ def run(settings: Settings, *, stop_with_parent: bool) -> None:
             f"The database of {settings.data_dir.resolve()} does not run: start `quadrat serve` there first, "
             "or set QUADRAT_DATABASE_URL."
         )
+    stand_back(settings.worker_niceness)
     asyncio.run(_work(settings, database_url(settings, server), stop_with_parent=stop_with_parent))
 
 

@@ -30,18 +30,23 @@ class Together(Generic[Key, Item, Outcome]):
     Args:
         write: Writes items of one key in one transaction; answers each, in their order, with an outcome or an error.
         name: Of its tasks.
+        gather_s: How long a busy one waits for those whom its last answers have brought.
     """
 
     def __init__(
-        self, write: Callable[[Key, Sequence[Item]], Awaitable[Sequence[Outcome | Exception]]], name: str
+        self,
+        write: Callable[[Key, Sequence[Item]], Awaitable[Sequence[Outcome | Exception]]],
+        name: str,
+        gather_s: float = _GATHER_S,
     ) -> None:
         self._write_all = write
         self._name = name
+        self._gather_s = gather_s
         self._waiting: dict[Key, list[_Waiting[Item, Outcome]]] = defaultdict(list)
         self._busy: dict[Key, asyncio.Task[None]] = {}
 
-    async def write(self, key: Key, item: Item) -> Outcome:
-        """The outcome, once it is stored for good; or the error, raised."""
+    async def join(self, key: Key, item: Item) -> Outcome:
+        """The outcome, once what it stands for is done for good; or the error, raised."""
         answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._waiting[key].append(_Waiting(item, answer))
         if key not in self._busy:
@@ -52,9 +57,9 @@ class Together(Generic[Key, Item, Outcome]):
         crowded = False
         try:
             while waiting := self._waiting.pop(key, []):
-                if crowded:
+                if crowded and self._gather_s:
                     # The answers of the last transaction bring the next requests: together they cost one, not several.
-                    await asyncio.sleep(_GATHER_S)
+                    await asyncio.sleep(self._gather_s)
                     waiting += self._waiting.pop(key, [])
                 crowded = len(waiting) > 1
                 for start in range(0, len(waiting), _MOST_TOGETHER):

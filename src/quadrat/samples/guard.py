@@ -9,7 +9,7 @@ from quadrat.db.engine import Database
 from quadrat.db.together import Together
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.samples.actions.embeddings import csv_came
-from quadrat.samples.actions.images import read_images_later
+from quadrat.samples.actions.images import note_images
 from quadrat.samples.rules.samples import parse_blob_key, parse_csv_key
 from quadrat.samples.store import images as store
 from quadrat.samples.types import DatasetId, Rendition, SampleId, StoredImage
@@ -39,7 +39,9 @@ class SampleBlobGuard:
         self._db = db
         self._blobs = blobs
         self._references = references
-        self._together = Together(self._note, "sample-arrivals")
+        self._arrivals = Together(self._note, "sample-arrivals")
+        # All who ask while one look is under way share the next.
+        self._places = Together(self._find_places, "sample-places", gather_s=0)
 
     async def admit(self, key: str) -> ByteSource | None:
         """Refuse an address whose sample is gone, though its signature is good and its bytes may be there still.
@@ -54,8 +56,7 @@ class SampleBlobGuard:
         if named is None:
             return None
         dataset_id, sample_id, rendition = named
-        async with self._db.look() as tx:
-            place = await store.find_place(tx, dataset_id, sample_id)
+        place = await self._places.join(dataset_id, sample_id)
         if place is None:
             raise QuadratError(ErrorKind.NOT_FOUND, "The sample of this address does not exist any more.")
         (location,) = place
@@ -63,14 +64,19 @@ class SampleBlobGuard:
             return None
         return ByteSource(partial(self._references.head, location), partial(self._references.open, location))
 
-    async def stored(self, key: str, facts: BlobFacts) -> None:
+    async def _find_places(self, dataset_id: DatasetId, ids: Sequence[SampleId]) -> Sequence[tuple[str | None] | None]:
+        async with self._db.look() as tx:
+            found = await store.find_places(tx, dataset_id, ids)
+        return [found.get(id_) for id_ in ids]
+
+    async def stored(self, key: str, facts: BlobFacts, beginning: bytes) -> None:
         """Note the bytes that came and have them looked into; remove them when the sample went while they came."""
         embedding = parse_csv_key(key)
         if embedding is not None:
             async with self._db.begin() as tx:
                 kept = await csv_came(tx, *embedding)
         else:
-            kept = await self._image_stored(key, facts)
+            kept = await self._image_stored(key, facts, beginning)
         if not kept:
             await self._blobs.delete(key)
             raise QuadratError(ErrorKind.NOT_FOUND, "What this address belongs to does not exist any more.")
@@ -85,7 +91,7 @@ class SampleBlobGuard:
             try:
                 facts = await self._blobs.head(key)
                 if not await self._is_noted(key, facts):
-                    await self.stored(key, facts)
+                    await self.stored(key, facts, await self._beginning(key, facts))
             except QuadratError as error:
                 if error.kind is not ErrorKind.NOT_FOUND:
                     raise
@@ -100,28 +106,23 @@ class SampleBlobGuard:
             known = await store.find_image(tx, sample_id, rendition)
         return known is not None and known.etag == facts.etag
 
-    async def _image_stored(self, key: str, facts: BlobFacts) -> bool:
+    async def _image_stored(self, key: str, facts: BlobFacts, beginning: bytes) -> bool:
         named = parse_blob_key(key)
         if named is None:
             return True
         dataset_id, sample_id, rendition = named
-        stored = StoredImage(facts.size_bytes, facts.etag, await self._media_type(key, facts), now())
-        return await self._together.write(dataset_id, _Arrival(sample_id, rendition, stored))
+        stored = StoredImage(facts.size_bytes, facts.etag, image_type(beginning) or UNKNOWN, now())
+        return await self._arrivals.join(dataset_id, _Arrival(sample_id, rendition, stored))
 
     async def _note(self, dataset_id: DatasetId, arrivals: Sequence[_Arrival]) -> Sequence[bool]:
         # Of bytes that came twice the later count.
         came = {(arrival.sample_id, arrival.rendition): arrival.stored for arrival in arrivals}
         async with self._db.begin() as tx:
-            kept = await store.set_images(tx, dataset_id, came)
-            full = {id_ for id_, rendition in came if rendition is Rendition.FULL} & kept
-            if full:
-                await store.forget_references(tx, full)
-                await store.mark_unread(tx, dataset_id, full, max(arrival.stored.uploaded_at for arrival in arrivals))
-                await read_images_later(tx, dataset_id, place=await store.owner_of(tx, dataset_id) or (None, None))
+            kept = await note_images(tx, dataset_id, came)
         return [arrival.sample_id in kept for arrival in arrivals]
 
-    async def _media_type(self, key: str, facts: BlobFacts) -> str:
+    async def _beginning(self, key: str, facts: BlobFacts) -> bytes:
         if not facts.size_bytes:
-            return UNKNOWN
+            return b""
         reader = await self._blobs.open(key, ByteRange(0, min(SNIFFED_BYTES, facts.size_bytes)))
-        return image_type(b"".join([chunk async for chunk in reader.chunks])) or UNKNOWN
+        return b"".join([chunk async for chunk in reader.chunks])

@@ -36,7 +36,7 @@ class Intake:
         """
         async with self._checking:
             await self._door.check(caller, dataset_id, "samples.create")
-        return await self._together.write(dataset_id, new)
+        return await self._together.join(dataset_id, new)
 
     async def _write(self, dataset_id: DatasetId, new: Sequence[NewSample]) -> Sequence[SampleId | Exception]:
         async with self._db.begin() as tx:

@@ -1,8 +1,9 @@
 """Looks into the full image of a sample and keeps what it finds. Safe to repeat."""
 
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from quadrat.db.engine import Database
@@ -16,6 +17,21 @@ from quadrat.storage.blobs import BlobStore
 from quadrat.storage.references import References, is_bucket, path_of
 
 _THUMBNAIL_TYPE = "image/webp"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one look into an image has brought.
+
+    Args:
+        sample_id: Whose image.
+        facts: About the bytes that were looked into.
+        thumbnail: As it was stored; None for bytes that show no picture.
+    """
+
+    sample_id: SampleId
+    facts: Facts
+    thumbnail: StoredImage | None
 
 
 class ImageReader:
@@ -35,16 +51,26 @@ class ImageReader:
         self._decoders = decoders
 
     async def read(self, dataset_id: DatasetId, sample_id: SampleId, etag: str, location: str | None) -> str | None:
-        """Look into one image and keep what is found.
+        """Look into one image and keep what is found: `look`, then `keep`.
+
+        Returns:
+            Why it shows no picture; None when all is well.
+
+        Raises:
+            QuadratError: unavailable.
+        """
+        found = await self.look(dataset_id, sample_id, etag, location)
+        await self.keep(dataset_id, [found])
+        return found.facts.problem
+
+    async def look(self, dataset_id: DatasetId, sample_id: SampleId, etag: str, location: str | None) -> Found:
+        """Look into one image and store its thumbnail.
 
         Args:
             dataset_id: Of the sample.
             sample_id: Whose image.
-            etag: Of the bytes as the database knows them: what is found in other bytes is thrown away.
+            etag: Of the bytes as the database knows them: what is found in other bytes is not kept.
             location: Where the bytes lie when they are not in the store.
-
-        Returns:
-            Why it shows no picture; None when all is well.
 
         Raises:
             QuadratError: unavailable.
@@ -54,19 +80,18 @@ class ImageReader:
                 size_bytes = path.stat().st_size
                 picture = await self._decoders.read(path)
         except UndecodableError as error:
-            await self._keep(dataset_id, sample_id, Facts(etag, problem=str(error)), None)
-            return str(error)
+            return Found(sample_id, Facts(etag, problem=str(error)), None)
         key = blob_key(dataset_id, sample_id, Rendition.MADE_THUMBNAIL)
         stored, _ = await self._blobs.put(key, picture.thumbnail)
         thumbnail = StoredImage(stored.size_bytes, stored.etag, _THUMBNAIL_TYPE, this_moment())
-        await self._keep(dataset_id, sample_id, _facts(etag, size_bytes, picture), thumbnail)
-        return None
+        return Found(sample_id, _facts(etag, size_bytes, picture), thumbnail)
 
-    async def _keep(
-        self, dataset_id: DatasetId, sample_id: SampleId, found: Facts, thumbnail: StoredImage | None
-    ) -> None:
-        async with self._db.begin() as tx:
-            await store.set_facts(tx, dataset_id, sample_id, found, thumbnail, this_moment())
+    async def keep(self, dataset_id: DatasetId, found: Sequence[Found]) -> None:
+        """Keep what was found in images of a dataset, unless other bytes have come meanwhile."""
+        if found:
+            rows = [(one.sample_id, one.facts, one.thumbnail) for one in found]
+            async with self._db.begin() as tx:
+                await store.keep_facts(tx, dataset_id, rows, this_moment())
 
     @asynccontextmanager
     async def _file_of(self, dataset_id: DatasetId, sample_id: SampleId, location: str | None) -> AsyncIterator[Path]:

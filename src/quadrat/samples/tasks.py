@@ -20,7 +20,7 @@ from quadrat.samples.actions.images import READ_IMAGES, read_images_later
 from quadrat.samples.actions.imports import IMPORT, Imported, add_block, blocks
 from quadrat.samples.actions.settings import FOLLOW_UPLOAD
 from quadrat.samples.embedding_tasks import project_embedding, read_embedding
-from quadrat.samples.reader import ImageReader
+from quadrat.samples.reader import Found, ImageReader
 from quadrat.samples.rules.samples import BLOB_FOLDER, dataset_folder, parse_blob_key
 from quadrat.samples.store import images as store
 from quadrat.samples.types import DatasetId, Rendition, SampleId, StoredImage
@@ -35,6 +35,7 @@ _BLOCK = 64
 _FOLDERS = 1000
 PURGE = "samples.purge"
 _AT_A_TIME = 4
+_KEEP_EVERY_S = 1.0
 _LOOK_AGAIN = timedelta(seconds=30)
 _GIVE_UP_LOOKING = 20
 
@@ -116,17 +117,31 @@ async def _read_block(
     context: JobContext[SampleResources], dataset_id: DatasetId, block: Sequence[tuple[SampleId, str, str | None]]
 ) -> list[str | Exception | None]:
     """For each image why it shows no picture, why it could not be read, or None."""
+    reader = context.resources.images
     turns = asyncio.Semaphore(_AT_A_TIME)
 
-    async def read(sample_id: SampleId, etag: str, location: str | None) -> str | Exception | None:
+    async def look(sample_id: SampleId, etag: str, location: str | None) -> Found | Exception:
         async with turns:
             try:
-                return await context.resources.images.read(dataset_id, sample_id, etag, location)
+                return await reader.look(dataset_id, sample_id, etag, location)
             except QuadratError as error:
                 _log.warning("image.unreadable", sample_id=sample_id, reason=error.message)
                 return error
 
-    return await asyncio.gather(*(read(*row) for row in block))
+    tasks = [asyncio.create_task(look(*row)) for row in block]
+    under_way: set[asyncio.Task[Found | Exception]] = set(tasks)
+    try:
+        while under_way:
+            # Kept together, and not long after they were found.
+            done, under_way = await asyncio.wait(under_way, timeout=_KEEP_EVERY_S)
+            found = [outcome for task in done if not isinstance(outcome := task.result(), Exception)]
+            await reader.keep(dataset_id, found)
+    finally:
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+    outcomes = [task.result() for task in tasks]
+    return [outcome if isinstance(outcome, Exception) else outcome.facts.problem for outcome in outcomes]
 
 
 async def note_arrivals(context: JobContext[SampleResources], dataset_id: DatasetId) -> int:
@@ -143,10 +158,8 @@ async def note_arrivals(context: JobContext[SampleResources], dataset_id: Datase
             continue
         stored = StoredImage(facts.size_bytes, facts.etag, await _media_type(blobs, key, facts), now())
         async with context.db.begin() as tx:
-            kept = await store.set_images(tx, dataset_id, {(named[1], named[2]): stored})
-            if kept and named[2] is Rendition.FULL:
-                await store.mark_unread(tx, dataset_id, kept, stored.uploaded_at)
-                count += 1
+            taken = await store.take_in(tx, dataset_id, {(named[1], named[2]): stored})
+        count += taken is not None and bool(taken[0]) and named[2] is Rendition.FULL
     return count
 
 

@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
+import os
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -17,9 +18,11 @@ from obstore.exceptions import BaseError
 from obstore.store import AzureStore, GCSStore, LocalStore, S3Store, from_url
 
 from quadrat.errors import ErrorKind, QuadratError
+from quadrat.storage import disk
 from quadrat.storage.full import disk_full, is_disk_full
 from quadrat.storage.signing import Permit, address, verify
-from quadrat.storage.types import BlobFacts, BlobReader, ByteRange, SignedMethod
+from quadrat.storage.sniff import SNIFFED_BYTES
+from quadrat.storage.types import BlobFacts, BlobReader, ByteRange, Received, SignedMethod
 
 _log = structlog.get_logger(__name__)
 
@@ -29,6 +32,8 @@ _KEY = re.compile(r"[a-z0-9][a-z0-9_.-]*(/[a-z0-9][a-z0-9_.-]*)*")
 _PART_BYTES = 5 * 1024 * 1024
 _PARTS_AT_A_TIME = 3
 _CHUNK_BYTES = 1024 * 1024
+# Up to here bytes are held as a whole instead of being handed on in pieces.
+_WHOLE_BYTES = 1024 * 1024
 _PROBE = "probe"
 # No key begins like this.
 _BEGUN = ".begun"
@@ -102,13 +107,45 @@ class BlobStore:
         Raises:
             QuadratError: too_large; unavailable when the store is full or away.
         """
+        digest = sha256()
+        counted = _Counted(source, max_bytes, digest.update)
+        return await self._put(key, counted, counted.pieces()), digest.hexdigest()
+
+    async def receive(self, key: str, source: AsyncIterator[bytes], *, max_bytes: int | None = None) -> Received:
+        """As `put`, for bytes of which nobody wants a digest and of which somebody keeps count; quick for small ones.
+
+        That they come is written down on disk before they lie under their key, until `end` is called.
+
+        Raises:
+            QuadratError: As for `put`.
+        """
         check_key(key)
         counted = _Counted(source, max_bytes)
+        pieces = counted.pieces()
+        begun: list[bytes] = []
+        while counted.size_bytes <= _WHOLE_BYTES and (piece := await anext(pieces, None)) is not None:
+            begun.append(piece)
+        note = self._new_note(key)
+        try:
+            if self._root is None or counted.size_bytes > _WHOLE_BYTES:
+                _begin(note)
+                facts = await self._put(key, counted, _after(begun, pieces))
+            else:
+                facts = await asyncio.to_thread(_replace, self._root, key, begun, note)
+        except BaseException as error:
+            self.end(note)
+            if isinstance(error, OSError) and error is not counted.failure:
+                raise _unavailable(error) from error
+            raise
+        return Received(facts, _beginning(begun), note)
+
+    async def _put(self, key: str, counted: "_Counted", pieces: AsyncIterator[bytes]) -> BlobFacts:
+        check_key(key)
         try:
             result = await obstore.put_async(
                 self._store,
                 key,
-                counted.pieces(),
+                pieces,
                 use_multipart=True,
                 chunk_size=_PART_BYTES,
                 max_concurrency=_PARTS_AT_A_TIME,
@@ -117,8 +154,7 @@ class BlobStore:
             if error is counted.failure:
                 raise
             raise _unavailable(error) from error
-        facts = BlobFacts(counted.size_bytes, _quoted(result["e_tag"]), datetime.now(UTC))
-        return facts, counted.digest.hexdigest()
+        return BlobFacts(counted.size_bytes, _quoted(result["e_tag"]), datetime.now(UTC))
 
     async def head(self, key: str) -> BlobFacts:
         """Facts about stored bytes.
@@ -155,6 +191,27 @@ class BlobStore:
         facts = BlobFacts(meta["size"], _quoted(meta["e_tag"]), meta["last_modified"])
         start, stop = result.range
         return BlobReader(facts, ByteRange(start, stop), _chunks(result))
+
+    async def read_quickly(self, key: str) -> tuple[BlobFacts, memoryview] | None:
+        """All bytes at once of something on disk of at most 1 MiB; None for everything else, which `open` reads.
+
+        Raises:
+            QuadratError: not_found.
+        """
+        check_key(key)
+        if self._root is None:
+            return None
+        with _reading(key):
+            descriptor, facts = disk.open_to_read(str(self._root), key)
+            try:
+                if facts.size_bytes > _WHOLE_BYTES:
+                    return None
+                content = disk.read_cached(descriptor, facts.size_bytes)
+                if content is not None:
+                    return facts, memoryview(content)
+                return facts, memoryview(await asyncio.to_thread(disk.read_all, descriptor, facts.size_bytes))
+            finally:
+                os.close(descriptor)
 
     async def read(self, key: str, *, max_bytes: int) -> bytes:
         """All bytes at once, of something small.
@@ -204,33 +261,17 @@ class BlobStore:
             path = self._root / key
             await asyncio.to_thread(_remove_staged, path)
 
-    def begin(self, key: str) -> Path | None:
-        """Write down on disk that bytes are coming, for a server that follows on a killed one; None for a bucket.
-
-        Returns:
-            What to hand to `end` once whoever keeps count of the bytes knows of them.
-
-        Raises:
-            QuadratError: unavailable when the disk is full.
-        """
-        check_key(key)
-        if self._begun is None:
-            return None
-        # An empty file: made in less time than another thread takes to be asked.
-        note = self._begun / f"{quote(key, safe='')}~{uuid4().hex}"
-        try:
-            note.touch()
-        except OSError as error:
-            raise _unavailable(error) from error
-        return note
+    def _new_note(self, key: str) -> Path | None:
+        # For a server that follows on a killed one; a bucket tells what lies in it.
+        return None if self._begun is None else self._begun / f"{quote(key, safe='')}~{uuid4().hex}"
 
     def end(self, note: Path | None) -> None:
-        """The bytes of a `begin` are known of, or did not come."""
+        """What was received is known of by whoever keeps count of it, or did not come."""
         if note is not None:
             note.unlink(missing_ok=True)
 
     def list_begun(self) -> list[tuple[Path, str]]:
-        """Notes and keys of what was begun and not ended: at the start of a server, what the one before had in hand."""
+        """Notes and keys of what was received and not ended: at a server's start, what the one before had in hand."""
         if self._begun is None:
             return []
         return [(note, unquote(note.name.rpartition("~")[0])) for note in sorted(self._begun.iterdir())]
@@ -323,14 +364,40 @@ def _remove_staged(path: Path) -> None:
             part.unlink(missing_ok=True)
 
 
+def _begin(note: Path | None) -> None:
+    if note is not None:
+        os.close(os.open(note, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+
+
+def _replace(root: Path, key: str, pieces: Sequence[bytes], note: Path | None) -> BlobFacts:
+    _begin(note)
+    return disk.replace(str(root), key, pieces)
+
+
+def _beginning(pieces: Sequence[bytes]) -> bytes:
+    beginning = b""
+    for piece in pieces:
+        beginning += piece[: SNIFFED_BYTES - len(beginning)]
+        if len(beginning) == SNIFFED_BYTES:
+            break
+    return beginning
+
+
+async def _after(begun: Sequence[bytes], rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    for piece in begun:
+        yield piece
+    async for piece in rest:
+        yield piece
+
+
 class _Counted:
     """A source that is measured while it is read."""
 
-    def __init__(self, source: Source, max_bytes: int | None) -> None:
+    def __init__(self, source: Source, max_bytes: int | None, look: Callable[[bytes], None] | None = None) -> None:
         self._source = source
         self._max_bytes = max_bytes
+        self._look = look
         self.size_bytes = 0
-        self.digest = sha256()
         self.failure: Exception | None = None
 
     async def pieces(self) -> AsyncIterator[bytes]:
@@ -347,7 +414,8 @@ class _Counted:
             self.size_bytes += len(piece)
             if self._max_bytes is not None and self.size_bytes > self._max_bytes:
                 raise QuadratError(ErrorKind.TOO_LARGE, f"The file is larger than {self._max_bytes} bytes.")
-            self.digest.update(piece)
+            if self._look is not None:
+                self._look(piece)
             yield piece
 
     async def _raw(self) -> AsyncIterator[bytes]:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 
 
 class SignedMethod(StrEnum):
@@ -34,6 +35,21 @@ class BlobFacts:
     size_bytes: int
     etag: str
     modified_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """Bytes that were stored and that nobody knows of yet.
+
+    Args:
+        facts: Of the bytes.
+        beginning: As many of the first of them as tell what they are.
+        note: What says on disk that they came; None for a bucket.
+    """
+
+    facts: BlobFacts
+    beginning: bytes
+    note: Path | None
 
 
 @dataclass(frozen=True, slots=True)

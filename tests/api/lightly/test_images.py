@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import io
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -161,6 +162,11 @@ async def test_image_of_a_dataset_that_went_meanwhile_leaves_nothing_behind(work
     assert (await working_gallery.store.put(urls["full"], content=picture())).status_code == 404
 
 
+async def _pieces(*pieces: bytes) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        yield piece
+
+
 @pytest.mark.parametrize("before", [b"old", None])
 async def test_bytes_that_a_killed_server_had_not_noted_are_noted_at_the_next_start(
     before: bytes | None, gallery: Gallery
@@ -172,8 +178,7 @@ async def test_bytes_that_a_killed_server_had_not_noted_are_noted_at_the_next_st
     assert gallery.blobs.list_begun() == []
     key = blob_key(DatasetId(dataset), SampleId(sample), Rendition.FULL)
     # What a server has done when it is killed between the last byte and the database; beside, what another had begun.
-    gallery.blobs.begin(key)
-    await gallery.blobs.put(key, b"new bytes")
+    await gallery.blobs.receive(key, _pieces(b"new ", b"bytes"))
     assert gallery.blobs.local_root is not None
     part = gallery.blobs.local_root / f"{key}#1"
     part.write_bytes(b"half")
@@ -190,8 +195,7 @@ async def test_bytes_of_a_sample_that_went_are_passed_over_at_the_next_start(gal
     dataset = await gallery.make_dataset()
     (sample,) = await gallery.make_samples(dataset, 1)
     key = blob_key(DatasetId(dataset), SampleId(sample), Rendition.FULL)
-    gallery.blobs.begin(key)
-    await gallery.blobs.put(key, b"bytes")
+    await gallery.blobs.receive(key, _pieces(b"bytes"))
     assert (await gallery.client.delete(f"/datasets/{dataset}")).status_code == 200
     await gallery.house.state["blob_guard"].recover()
     assert not await gallery.blobs.exists(key)
@@ -206,5 +210,5 @@ async def test_what_was_found_is_kept_while_others_write_to_the_dataset(gallery:
         await lock_dataset(writer, DatasetId(dataset))
         await finder.execute(text("SET LOCAL lock_timeout = '10s'"))
         etag, _ = await images.find_full(writer, SampleId(sample)) or ("", None)
-        found = Facts(etag, problem="no picture")
-        assert await images.set_facts(finder, DatasetId(dataset), SampleId(sample), found, None, now())
+        found = (SampleId(sample), Facts(etag, problem="no picture"), None)
+        assert await images.keep_facts(finder, DatasetId(dataset), [found], now()) == {sample}

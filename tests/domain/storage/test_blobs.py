@@ -35,15 +35,56 @@ async def _pieces(*pieces: bytes, then: Exception | None = None) -> AsyncIterato
         raise then
 
 
-@pytest.mark.parametrize("size", [0, 1, 5 * MIB, 12 * MIB + 17])
-async def test_put_any_size_comes_back_equal(blobs: BlobStore, size: int) -> None:
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize("size", [0, 1, MIB, 5 * MIB, 12 * MIB + 17])
+async def test_put_any_size_comes_back_equal(blobs: BlobStore, size: int, whole: bool) -> None:
     key, data = _key(), os.urandom(size)
-    facts, digest = await blobs.put(key, _pieces(data[: size // 3], data[size // 3 :]))
+    facts, digest = await blobs.put(key, data if whole else _pieces(data[: size // 3], data[size // 3 :]))
     assert (facts.size_bytes, digest) == (size, sha256(data).hexdigest())
     assert await _content(blobs, key) == data
     head = await blobs.head(key)
     assert (head.size_bytes, head.etag) == (size, facts.etag)
     assert head.etag.startswith('"')
+
+
+@pytest.mark.parametrize("size", [0, 1, 400_000, MIB, MIB + 1, 6 * MIB])
+async def test_what_is_received_comes_back_equal_and_is_noted_until_the_end(blobs: BlobStore, size: int) -> None:
+    key, data = _key(), os.urandom(size)
+    received = await blobs.receive(key, _pieces(data[: size // 3], data[size // 3 :]))
+    assert (received.facts.size_bytes, received.beginning) == (size, data[:512])
+    assert await _content(blobs, key) == data
+    assert (await blobs.head(key)).etag == received.facts.etag
+    noted = [] if blobs.local_root is None else [(received.note, key)]
+    assert blobs.list_begun() == noted
+    blobs.end(received.note)
+    assert blobs.list_begun() == []
+
+
+@pytest.mark.parametrize("size", [10, 8 * MIB])
+async def test_receive_fails_half_way_keeps_the_old_bytes_and_no_note(blobs: BlobStore, size: int) -> None:
+    key = _key()
+    await blobs.put(key, b"old")
+    with pytest.raises(ConnectionResetError):
+        await blobs.receive(key, _pieces(b"x" * size, then=ConnectionResetError()))
+    assert (await _content(blobs, key), blobs.list_begun()) == (b"old", [])
+    assert [found async for found, _ in blobs.list_prefix("tests") if found == key] == [key]
+
+
+async def test_read_quickly_gives_all_of_what_is_small_on_disk(blobs: BlobStore) -> None:
+    key, data = _key(), os.urandom(300_000)
+    facts, _ = await blobs.put(key, data)
+    found = await blobs.read_quickly(key)
+    large = _key()
+    await blobs.put(large, bytes(MIB + 1))
+    assert await blobs.read_quickly(large) is None
+    if blobs.local_root is None:
+        assert found is None
+    else:
+        assert found is not None
+        assert (found[0].etag, bytes(found[1])) == (facts.etag, data)
+        with pytest.raises(QuadratError) as missing:
+            await blobs.read_quickly(_key())
+        assert missing.value.kind is ErrorKind.NOT_FOUND
 
 
 async def test_put_again_replaces_and_changes_the_etag(blobs: BlobStore) -> None:

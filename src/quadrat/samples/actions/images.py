@@ -1,6 +1,6 @@
 """What can be done with the bytes of samples: write, read, and see which are missing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -17,7 +17,7 @@ from quadrat.samples.rules.common import refusal
 from quadrat.samples.rules.samples import blob_key
 from quadrat.samples.store import images as store
 from quadrat.samples.thumbnails import MADE, Thumbnails
-from quadrat.samples.types import ByteCounts, ByteState, DatasetId, Rendition, SampleBytes, SampleId
+from quadrat.samples.types import ByteCounts, ByteState, DatasetId, Rendition, SampleBytes, SampleId, StoredImage
 from quadrat.storage.blobs import BlobStore
 from quadrat.storage.references import References, is_bucket
 from quadrat.storage.types import SignedMethod
@@ -131,6 +131,19 @@ async def _thumbnail_address(
     if not addresses.blobs.is_local and await addresses.blobs.exists(key):
         return await addresses.read(key)
     raise refusal(ErrorKind.NOT_FOUND, "SAMPLE_THUMBNAME_UNKNOWN", f"Sample {sample_id} has no thumbnail.")
+
+
+async def note_images(
+    tx: AsyncConnection, dataset_id: DatasetId, came: Mapping[tuple[SampleId, Rendition], StoredImage]
+) -> set[SampleId]:
+    """Note the bytes of images that came, and have full ones looked into; returns the samples that are there still."""
+    taken = await store.take_in(tx, dataset_id, came)
+    if taken is None:
+        return set()
+    kept, place = taken
+    if any(rendition is Rendition.FULL and id_ in kept for id_, rendition in came):
+        await read_images_later(tx, dataset_id, place=place)
+    return kept
 
 
 async def read_images_later(

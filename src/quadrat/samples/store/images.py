@@ -4,8 +4,21 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, Text, and_, any_, case, cast, delete, func, literal, null, select, update
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Text,
+    and_,
+    any_,
+    case,
+    delete,
+    func,
+    literal,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.identity.tables import user
@@ -17,7 +30,6 @@ from quadrat.samples.types import (
     ByteState,
     DatasetId,
     Facts,
-    JsonText,
     Rendition,
     SampleBytes,
     SampleId,
@@ -43,6 +55,18 @@ async def find_place(tx: AsyncConnection, dataset_id: DatasetId, id_: SampleId) 
     )
     row = (await tx.execute(query)).one_or_none()
     return None if row is None else (row[0],)
+
+
+async def find_places(
+    tx: AsyncConnection, dataset_id: DatasetId, ids: Collection[SampleId]
+) -> dict[SampleId, tuple[str | None]]:
+    """As `find_place`, for those of many samples that are there."""
+    query = (
+        select(sample.c.id, reference.c.location)
+        .select_from(sample.outerjoin(reference, reference.c.sample_id == sample.c.id))
+        .where(sample.c.dataset_id == dataset_id, sample.c.id == _any(ids))
+    )
+    return {SampleId(row[0]): (row[1],) for row in await tx.execute(query)}
 
 
 async def find_bytes(tx: AsyncConnection, dataset_id: DatasetId, id_: SampleId) -> tuple[str | None, bool] | None:
@@ -84,6 +108,88 @@ async def set_images(
         .values(size_bytes=dataset.c.size_bytes + grown, last_modified_at=later(dataset, last))
     )
     return {id_ for id_, _ in kept}
+
+
+async def take_in(
+    tx: AsyncConnection, dataset_id: DatasetId, came: Mapping[tuple[SampleId, Rendition], StoredImage]
+) -> tuple[set[SampleId], tuple[UserId, ProjectId]] | None:
+    """Note bytes that came: keep the dataset's total, forget where full images lay before, have them looked into.
+
+    Thumbnails that were made of what was there before go.
+
+    Returns:
+        The samples that are there still, and owner and project of the dataset; None when it is gone.
+    """
+    # The dataset first, as everyone else; what the next statement sees is then what the one before has left.
+    place = (await tx.execute(_LOCK_AND_HURRY, {"dataset_id": dataset_id})).one_or_none()
+    if place is None:
+        return None
+    keys, stored = zip(*came.items(), strict=True)
+    rows = await tx.execute(
+        _TAKE_IN,
+        {
+            "dataset_id": dataset_id,
+            "ids": [id_ for id_, _ in keys],
+            "renditions": [rendition.value for _, rendition in keys],
+            "sizes": [one.size_bytes for one in stored],
+            "etags": [one.etag for one in stored],
+            "types": [one.media_type for one in stored],
+            "times": [one.uploaded_at for one in stored],
+        },
+    )
+    return {SampleId(id_) for id_ in rows.scalars()}, (UserId(place[0]), ProjectId(place[1]))
+
+
+# The bytes themselves lie where the operating system writes them down within seconds. To wait for the disk with what is
+# said of them would keep nothing more, and have the disk write all bytes before. Killed processes lose nothing.
+_LOCK_AND_HURRY = text(
+    """
+    SELECT u.id, d.project_id, set_config('synchronous_commit', 'off', true)
+    FROM samples.dataset d JOIN identity."user" u ON u.uuid = d.owner_uuid
+    WHERE d.id = :dataset_id FOR NO KEY UPDATE OF d
+    """
+)
+
+# One way to the database for what is done for every image that comes. The full rendition and the made thumbnail of a
+# sample are different rows, so no row is written twice. Here as in `keep_facts` samples come in the order of their ids,
+# and of each its full image's row first: nobody waits for somebody who waits for them.
+_TAKE_IN = text(
+    """
+    WITH came AS (
+        SELECT c.* FROM unnest(
+            CAST(:ids AS text[]), CAST(:renditions AS text[]), CAST(:sizes AS bigint[]), CAST(:etags AS text[]),
+            CAST(:types AS text[]), CAST(:times AS timestamptz[])
+        ) AS c (sample_id, rendition, size_bytes, etag, media_type, uploaded_at)
+        JOIN samples.sample s ON s.id = c.sample_id AND s.dataset_id = :dataset_id
+    ), whole AS (
+        SELECT * FROM came WHERE rendition = 'full'
+    ), grown AS (
+        SELECT coalesce(sum(w.size_bytes - coalesce(i.size_bytes, 0)), 0) AS size_bytes
+        FROM whole w LEFT JOIN samples.image i ON i.sample_id = w.sample_id AND i.rendition = 'full'
+    ), noted AS (
+        INSERT INTO samples.image (sample_id, rendition, size_bytes, etag, media_type, uploaded_at)
+        SELECT sample_id, rendition, size_bytes, etag, media_type, uploaded_at FROM came ORDER BY sample_id, rendition
+        ON CONFLICT (sample_id, rendition) DO UPDATE SET size_bytes = excluded.size_bytes, etag = excluded.etag,
+            media_type = excluded.media_type, uploaded_at = excluded.uploaded_at
+        RETURNING sample_id, rendition, uploaded_at
+    ), renewed AS (
+        SELECT * FROM noted WHERE rendition = 'full'
+    ), waiting AS (
+        INSERT INTO samples.unread (sample_id, dataset_id, at) SELECT sample_id, :dataset_id, uploaded_at FROM renewed
+        ON CONFLICT (sample_id) DO UPDATE SET at = excluded.at
+    ), elsewhere AS (
+        DELETE FROM samples.reference r USING renewed n WHERE r.sample_id = n.sample_id
+    ), outdated AS (
+        DELETE FROM samples.image i USING renewed n WHERE i.sample_id = n.sample_id AND i.rendition = 'auto'
+    ), total AS (
+        UPDATE samples.dataset d SET size_bytes = d.size_bytes + grown.size_bytes, last_modified_at = greatest(
+            (SELECT max(uploaded_at) FROM came), d.last_modified_at + interval '1 millisecond'
+        )
+        FROM grown WHERE d.id = :dataset_id AND EXISTS (SELECT FROM came)
+    )
+    SELECT DISTINCT sample_id FROM came
+    """
+)
 
 
 def _any(ids: Collection[SampleId]) -> ColumnElement[Any]:
@@ -163,43 +269,88 @@ async def find_reference(tx: AsyncConnection, dataset_id: DatasetId, id_: Sample
     return (await tx.execute(query)).scalar_one_or_none()
 
 
-async def set_facts(
+async def keep_facts(
     tx: AsyncConnection,
     dataset_id: DatasetId,
-    id_: SampleId,
-    found: Facts,
-    thumbnail: StoredImage | None,
+    found: Sequence[tuple[SampleId, Facts, StoredImage | None]],
     at: datetime,
-) -> bool:
-    """Keep what was found; False when other bytes have come meanwhile, or the sample is gone."""
-    full = select(image.c.etag).where(image.c.sample_id == id_, image.c.rendition == Rendition.FULL.value)
-    if (await tx.execute(full.with_for_update())).scalar_one_or_none() != found.etag:
-        return False
-    width, height = found.size_px or (None, None)
-    values: dict[str, Any] = {
-        "etag": found.etag,
-        "problem": found.problem,
-        "sha256": None if found.sha256 is None else bytes.fromhex(found.sha256),
-        "perceptual_hash": found.perceptual_hash,
-        "width_px": width,
-        "height_px": height,
-        "format": found.format,
-        "bit_depth": found.bit_depth,
-        "channels": found.channels,
-        "metadata_": _json(found.metadata),
-        "exif": _json(found.exif),
-        "made_at": at,
-    }
-    upsert = insert(fact).values(sample_id=id_, dataset_id=dataset_id, **values)
-    await tx.execute(upsert.on_conflict_do_update(index_elements=[fact.c.sample_id], set_=values))
-    await tx.execute(delete(unread).where(unread.c.sample_id == id_))
-    if thumbnail is not None:
-        await _upsert_images(tx, {(id_, Rendition.MADE_THUMBNAIL): thumbnail})
-    return True
+) -> set[SampleId]:
+    """Keep what was found in images, and their thumbnails.
+
+    Returns:
+        The samples whose facts were kept: not those of which other bytes have come meanwhile, or which are gone.
+    """
+    # Whoever removes the dataset goes first or waits, and is not in the middle of its rows.
+    await tx.execute(select(dataset.c.id).where(dataset.c.id == dataset_id).with_for_update(read=True, key_share=True))
+    facts = [one for _, one, _ in found]
+    thumbnails = [one for _, _, one in found]
+    rows = await tx.execute(
+        _KEEP_FACTS,
+        {
+            "dataset_id": dataset_id,
+            "at": at,
+            "ids": [id_ for id_, _, _ in found],
+            "etags": [one.etag for one in facts],
+            "problems": [one.problem for one in facts],
+            "digests": [None if one.sha256 is None else bytes.fromhex(one.sha256) for one in facts],
+            "hashes": [one.perceptual_hash for one in facts],
+            "widths": [None if one.size_px is None else one.size_px[0] for one in facts],
+            "heights": [None if one.size_px is None else one.size_px[1] for one in facts],
+            "formats": [one.format for one in facts],
+            "depths": [one.bit_depth for one in facts],
+            "channels": [one.channels for one in facts],
+            "metadata": [one.metadata for one in facts],
+            "exifs": [one.exif for one in facts],
+            "sizes": [None if one is None else one.size_bytes for one in thumbnails],
+            "thumbnail_etags": [None if one is None else one.etag for one in thumbnails],
+            "types": [None if one is None else one.media_type for one in thumbnails],
+        },
+    )
+    return {SampleId(id_) for id_ in rows.scalars()}
 
 
-def _json(text: JsonText | None) -> Any:
-    return null() if text is None else cast(literal(text, Text), JSONB)
+_KEEP_FACTS = text(
+    """
+    WITH found AS (
+        SELECT * FROM unnest(
+            CAST(:ids AS text[]), CAST(:etags AS text[]), CAST(:problems AS text[]), CAST(:digests AS bytea[]),
+            CAST(:hashes AS bigint[]), CAST(:widths AS int[]), CAST(:heights AS int[]), CAST(:formats AS text[]),
+            CAST(:depths AS int[]), CAST(:channels AS int[]), CAST(:metadata AS text[]), CAST(:exifs AS text[]),
+            CAST(:sizes AS bigint[]), CAST(:thumbnail_etags AS text[]), CAST(:types AS text[])
+        ) AS f (
+            sample_id, etag, problem, sha256, perceptual_hash, width_px, height_px, format, bit_depth, channels,
+            metadata, exif, size_bytes, thumbnail_etag, media_type
+        )
+    ), held AS (
+        SELECT f.* FROM found f
+        JOIN samples.image i ON i.sample_id = f.sample_id AND i.rendition = 'full' AND i.etag = f.etag
+        ORDER BY f.sample_id FOR UPDATE OF i
+    ), kept AS (
+        INSERT INTO samples.fact AS old (
+            sample_id, dataset_id, etag, problem, sha256, perceptual_hash, width_px, height_px, format, bit_depth,
+            channels, metadata, exif, made_at
+        )
+        SELECT sample_id, :dataset_id, etag, problem, sha256, perceptual_hash, width_px, height_px, format, bit_depth,
+            channels, CAST(metadata AS jsonb), CAST(exif AS jsonb), :at FROM held
+        ON CONFLICT (sample_id) DO UPDATE SET (
+            etag, problem, sha256, perceptual_hash, width_px, height_px, format, bit_depth, channels, metadata, exif,
+            made_at
+        ) = (
+            excluded.etag, excluded.problem, excluded.sha256, excluded.perceptual_hash, excluded.width_px,
+            excluded.height_px, excluded.format, excluded.bit_depth, excluded.channels, excluded.metadata,
+            excluded.exif, excluded.made_at
+        )
+    ), done AS (
+        DELETE FROM samples.unread u USING held h WHERE u.sample_id = h.sample_id
+    ), shown AS (
+        INSERT INTO samples.image (sample_id, rendition, size_bytes, etag, media_type, uploaded_at)
+        SELECT sample_id, 'auto', size_bytes, thumbnail_etag, media_type, :at FROM held WHERE size_bytes IS NOT NULL
+        ON CONFLICT (sample_id, rendition) DO UPDATE SET size_bytes = excluded.size_bytes, etag = excluded.etag,
+            media_type = excluded.media_type, uploaded_at = excluded.uploaded_at
+    )
+    SELECT sample_id FROM held
+    """
+)
 
 
 async def list_bytes(
@@ -259,11 +410,6 @@ async def find_unmade(tx: AsyncConnection, dataset_id: DatasetId, id_: SampleId)
     if found is None or (await tx.execute(hopeless.where(fact.c.etag == found[0]))).one_or_none() is not None:
         return None
     return found
-
-
-async def forget_references(tx: AsyncConnection, ids: Collection[SampleId]) -> None:
-    """The images of the samples lie in the store from now on."""
-    await tx.execute(delete(reference).where(reference.c.sample_id == _any(ids)))
 
 
 async def owner_of(tx: AsyncConnection, dataset_id: DatasetId) -> tuple[UserId, ProjectId] | None:
