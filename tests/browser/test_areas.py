@@ -184,3 +184,31 @@ def test_metrics_show_bars_and_rows_of_each_recording(page: Page) -> None:
     expect(page.get_by_role("img", name="Fixations by area")).to_be_visible()
     expect(page.get_by_role("row")).to_have_count(3)
     assert_accessible(page)
+
+
+@pytest.mark.slow
+def test_areas_are_drawn_by_keyboard_alone(page: Page, site: Server) -> None:
+    _open(page)
+    names = page.get_by_role("textbox", name="Name of area")
+    page.keyboard.press("r")
+    page.keyboard.press("Space")  # the cross hairs are there
+    page.keyboard.press("Space")
+    for key in ("ArrowRight", "ArrowDown"):
+        for _ in range(8):
+            page.keyboard.press(key)
+    page.keyboard.press("Space")
+    expect(names).to_have_count(1)
+    page.keyboard.press("p")
+    for key, times in (("ArrowLeft", 20), ("ArrowUp", 12), ("ArrowRight", 12)):
+        for _ in range(times):
+            page.keyboard.press(key)
+        page.keyboard.press("Space")
+    page.keyboard.press("Enter")
+    expect(names).to_have_count(2)
+    page.keyboard.press("Control+s")
+    expect(page.get_by_text("Saved.")).to_be_visible()
+    masks = _masks(site, page)
+    assert sorted(masks) == ["AOI 1", "AOI 2"]
+    for mask in masks.values():
+        assert 0.001 < _share(mask) < 0.2
+    assert_accessible(page)

@@ -2,10 +2,15 @@
 so when the server is away or something is missing or forbidden, and goes on when it is back."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+import psycopg
 import pytest
 from playwright.sync_api import Page, expect
 
+from quadrat.db.embedded import EmbeddedPostgres
+from quadrat.db.engine import psycopg_dsn
 from support.browser import assert_accessible, invite_viewer, open_project
 from support.filled_project import Filled, fill
 from support.people import unique
@@ -65,6 +70,31 @@ QUICK = {"sort", "area editor", "pipeline", "version", "samples"}
 # These show what they have without asking anybody.
 SELF_CONTAINED = {"import", "home", "predict with a model", "pipeline run"}
 EVERY = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in SHOWS]
+# All that pages read, as far as the server can live a moment without it: not what says who is signed in.
+SCHEMAS = ("serving", "objects", "samples", "gaze")
+TABLES = ("identity.project", "identity.role", "identity.audit", "jobs.job")
+# Who is signed in is all that these show at once.
+OF_THE_SESSION = {"profile"}
+# In the order of the page; not what a list or a set of tabs leads to with its arrows.
+REACHABLE = """() => [...document.querySelectorAll(
+  'a[href], button, input, select, textarea, summary, [tabindex]'
+)].filter(
+  (one) => one.tabIndex >= 0 && !one.disabled && !one.closest('[inert], fieldset:disabled')
+    && one.checkVisibility({ checkVisibilityCSS: true, checkOpacity: false })
+    && !(one.type === 'radio' && !one.checked)
+)"""
+TRAIL = f"""() => {{
+  const wanted = ({REACHABLE})();
+  wanted.forEach((one, place) => (one.dataset.reach = place));
+  return wanted.length;
+}}"""
+FOCUSED = """() => {
+  const one = document.activeElement;
+  const style = getComputedStyle(one);
+  const seen = style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0;
+  return [one.dataset.reach ?? null, seen, one.outerHTML.slice(0, 120)];
+}"""
+MOST_TABS = 150
 MISSING = {
     "object": "/object/999999999",
     "area editor": "/areas/00000000-0000-4000-8000-000000000000",
@@ -135,6 +165,67 @@ def test_page_says_that_the_server_is_away_and_goes_on_when_it_is_back(open_page
         tries.first.click()
         until(lambda before=before: tries.count() < before)
     _there(page, name)
+
+
+@contextmanager
+def _fault(site: Server) -> Iterator[None]:
+    """The server finds nothing of what pages read, as after a migration that went wrong."""
+    dsn = psycopg_dsn(EmbeddedPostgres(site.data_dir.resolve()).url)
+    with psycopg.connect(dsn, autocommit=True) as conn:
+        for name in SCHEMAS:
+            conn.execute(f"ALTER SCHEMA {name} RENAME TO away_{name}")
+        for name in TABLES:
+            conn.execute(f"ALTER TABLE {name} RENAME TO away_{name.partition('.')[2]}")
+        try:
+            yield
+        finally:
+            for name in SCHEMAS:
+                conn.execute(f"ALTER SCHEMA away_{name} RENAME TO {name}")
+            for name in TABLES:
+                schema, _, table = name.partition(".")
+                conn.execute(f"ALTER TABLE {schema}.away_{table} RENAME TO {table}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in SHOWS if name not in SELF_CONTAINED | OF_THE_SESSION])
+def test_page_shows_a_fault_of_the_server_with_its_request_and_goes_on(
+    open_page, filled: Filled, site: Server, name: str
+) -> None:
+    page = open_page()
+    page.watch.allow(500)
+    page.goto(f"/ui/#/p/{filled.project}/import")
+    page.get_by_role("heading", name="Import objects").wait_for()
+    with _fault(site):
+        page.evaluate("address => (location.hash = address)", filled.addresses[name])
+        alert = page.get_by_role("main").get_by_role("alert").filter(has_text="Request").first
+        expect(alert).to_be_visible()
+        assert_accessible(page)
+        request = alert.locator("code").inner_text()
+    assert request in site.log
+    tries = page.get_by_role("main").get_by_role("button", name="Try again")
+    while tries.count():
+        before = tries.count()
+        tries.first.click()
+        until(lambda before=before: tries.count() < before)
+    _there(page, name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SHOWS)
+def test_everything_on_a_page_is_reached_by_the_tab_key_and_seen_to_be(open_page, filled: Filled, name: str) -> None:
+    page = open_page()
+    _open(page, filled, name)
+    expect(page.locator("[aria-busy=true], [aria-label=Loading]")).to_have_count(0)
+    there = page.evaluate(TRAIL)
+    page.evaluate("document.activeElement?.blur()")
+    reached: set[str] = set()
+    for _ in range(min(there + 10, MOST_TABS)):
+        page.keyboard.press("Tab")
+        place, seen, html = page.evaluate(FOCUSED)
+        if place is not None:
+            reached.add(place)
+            assert seen, f"nobody sees that this has the focus: {html}"
+    assert len(reached) >= min(there, MOST_TABS - 10)
 
 
 @pytest.mark.slow

@@ -48,6 +48,23 @@ def test_images_are_uploaded_seen_and_opened(page, site) -> None:
     expect(dialog).to_have_count(0)
 
     _tag(page, unique("grey"))
+    _find(page)
+
+
+def _find(page) -> None:
+    """By a part of the name, and by what is known of the samples, with the address as the place to keep it."""
+    tiles = page.get_by_role("listbox", name="Images").get_by_role("option")
+    page.get_by_role("searchbox", name="Name").fill("HAUL 2")
+    page.keyboard.press("Enter")
+    expect(tiles).to_have_count(3)
+    expect(page.get_by_text("3 match")).to_be_visible()
+    page.reload()
+    expect(tiles).to_have_count(3)
+    assert_accessible(page)
+    page.get_by_role("searchbox", name="Name").fill("no such haul")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Show all samples").click()
+    expect(tiles).to_have_count(12)
 
 
 def _tag(page, tag: str) -> None:

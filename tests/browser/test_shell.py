@@ -1,10 +1,11 @@
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
-from support.browser import EMAIL, LAPTOP, WIDE, assert_accessible
+from support.browser import EMAIL, LAPTOP, PASSWORD, WIDE, assert_accessible, sign_in
 from support.people import unique
+from support.server import ADMIN_TOKEN, launch
 
 
 def test_sign_in_wrong_password_says_so_and_keeps_the_address(open_page) -> None:
@@ -89,9 +90,39 @@ def test_server_away_says_so_and_tries_again(page) -> None:
     page.get_by_role("heading", name="Jobs", level=1).wait_for()
 
 
+def test_events_come_again_after_something_else_answered_for_the_server(open_page) -> None:
+    page = open_page(signed_in=False)
+    page.watch.allow(503)
+    page.route("**/ui/api/events", lambda route: route.fulfill(status=503, body="restarting"), times=2)
+    sign_in(page)
+    waits = page.get_by_text("Reconnecting…")
+    expect(waits).to_be_visible()
+    expect(waits).to_have_count(0)
+
+
 def test_sign_out_leads_to_the_form_and_the_session_is_gone(page) -> None:
     page.goto("/ui/#/profile")
     page.get_by_role("button", name="Sign out").click()
     page.get_by_role("heading", name="Sign in to Quadrat").wait_for()
     page.goto("/ui/#/projects")
     page.get_by_role("heading", name="Sign in to Quadrat").wait_for()
+
+
+@pytest.mark.slow
+def test_first_administrator_sees_that_the_server_stands_and_sets_it_up(chromium: Browser, tmp_path) -> None:
+    server = launch(tmp_path / "data", QUADRAT_ADMIN_PASSWORD="")
+    try:
+        page = chromium.new_page(base_url=server.url)
+        page.goto("/ui/")
+        page.get_by_role("heading", name="Set up Quadrat").wait_for()
+        checks = page.get_by_role("list", name="Checks").get_by_role("listitem")
+        expect(checks).to_have_text(["✓ database answers", "✓ store answers"])
+        assert_accessible(page)
+        page.get_by_label("Token").fill(ADMIN_TOKEN)
+        page.get_by_label("E-mail address").fill(EMAIL)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.keyboard.press("Enter")
+        page.get_by_role("heading", name="Good to see you").wait_for()
+        page.close()
+    finally:
+        assert server.stop() == 0

@@ -357,6 +357,25 @@ class ProjectionMethod(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class SampleQuestion:
+    """Which samples are looked for; what is empty leaves a thing open.
+
+    Args:
+        name: In the file name, in upper or lower case.
+        field: A document and its keys, e.g. ``metaData.sharpness``; alone: the samples that have it.
+        low: The field is a number and at least this.
+        high: The field is a number and at most this.
+        text: In the field, in upper or lower case.
+    """
+
+    name: str = ""
+    field: str = ""
+    low: float | None = None
+    high: float | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Embedding:
     """Vectors of a dataset's samples, uploaded as one CSV.
 

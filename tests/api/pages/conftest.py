@@ -15,6 +15,8 @@ from quadrat.api.pupilcloud import app as pupilcloud
 from quadrat.api.ubiops import app as ubiops
 from quadrat.db.engine import Database
 from quadrat.db.notify import Listener
+from quadrat.samples.door import Door
+from quadrat.samples.intake import Intake
 from quadrat.storage.blobs import BlobStore
 from support.house import House
 from support.pages import KEY, Browser
@@ -34,8 +36,11 @@ async def hub(db: Database) -> AsyncIterator[EventHub]:
 
 @pytest.fixture
 async def browser(house: House, hub: EventHub, tmp_path) -> AsyncIterator[Browser]:
+    door = Door(house.db, house.authenticator)
     house.state |= {
         "events": hub,
+        "door": door,
+        "intake": Intake(house.db, door, 1000),
         "page_key": KEY,
         "page_origins": (),
         "blobs": BlobStore.on_disk(tmp_path / "store", KEY),

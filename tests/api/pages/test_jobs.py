@@ -37,6 +37,16 @@ async def test_jobs_list_shows_the_callers_and_no_others(browser: Browser) -> No
         assert (await browser.client.get(f"/ui/api/jobs/{foreign}{what}")).status_code == 404
 
 
+async def test_jobs_of_everyone_say_whose_they_are(browser: Browser) -> None:
+    person, admin = await browser.house.make_person(), await browser.house.make_person(admin=True)
+    asked = await _ask(browser, person)
+    query = {"everyone": True, "limit": 1}
+    [job] = (await browser.client.get("/ui/api/jobs", params=query, headers=admin.header)).json()
+    assert (job["id"], job["owner"]) == (asked, person.caller.email)
+    [job] = (await browser.client.get("/ui/api/jobs", headers=person.header)).json()
+    assert job["owner"] is None
+
+
 async def test_jobs_cancel_retry_answer_follow_the_state(browser: Browser) -> None:
     person = await browser.house.make_person(password=PASSWORD)
     headers = {"X-Quadrat-CSRF": await browser.sign_in(person.caller.email)}

@@ -1,5 +1,6 @@
 // The server's events: every change of the caller's jobs. The browser reconnects by itself and says where it stopped.
 import { api } from './api';
+import { listen } from './stream';
 import { toasts } from './toasts.svelte';
 import type { Job } from './types';
 import { jobTitle } from './words';
@@ -9,25 +10,24 @@ const ENDED = new Set(['finished', 'failed', 'cancelled']);
 class Jobs {
   known = $state.raw<ReadonlyMap<number, Job>>(new Map());
   connected = $state(true);
-  #source: EventSource | null = null;
+  #end: (() => void) | null = null;
   #listeners = new Set<(job: Job) => void>();
 
   get running(): Job[] {
     return [...this.known.values()].filter((job) => !ENDED.has(job.state)).sort((a, b) => b.id - a.id);
   }
   start(): void {
-    if (this.#source) return;
+    if (this.#end) return;
     void this.#loadOpen();
-    const source = new EventSource('/ui/api/events');
-    source.onopen = () => (this.connected = true);
-    source.onerror = () => (this.connected = false);
-    source.addEventListener('job', (event) => this.#take(JSON.parse((event as MessageEvent<string>).data) as Job));
-    source.addEventListener('missed', () => void this.#loadOpen());
-    this.#source = source;
+    const handlers = { job: (event: MessageEvent<string>) => this.#take(JSON.parse(event.data) as Job), missed: () => void this.#loadOpen() };
+    this.#end = listen('/ui/api/events', handlers, (there) => {
+      if (there && !this.connected) void this.#loadOpen();
+      this.connected = there;
+    });
   }
   stop(): void {
-    this.#source?.close();
-    this.#source = null;
+    this.#end?.();
+    this.#end = null;
     this.known = new Map();
   }
   /** Call back with every change of a job; returns what ends this. */

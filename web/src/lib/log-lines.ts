@@ -1,5 +1,6 @@
 // Lines of a project's logs, and the server's word that there are more.
 import { api } from './api';
+import { listen } from './stream';
 
 export interface LogLine {
   id: string;
@@ -21,11 +22,7 @@ export async function fetchLines(projectName: string, ask: Record<string, unknow
   return (await api.post<LogLine[] | undefined>(`/v2.1/projects/${encodeURIComponent(projectName)}/logs`, ask, { signal })) ?? [];
 }
 
-/** Hear of new lines until the function that is returned is called; the browser reconnects by itself. */
+/** Hear of new lines until the function that is returned is called. */
 export function followLines(projectId: number, more: () => void, connection: (there: boolean) => void = () => undefined): () => void {
-  const source = new EventSource(`/ui/api/projects/${projectId}/logs/events`);
-  source.onopen = () => connection(true);
-  source.onerror = () => connection(false);
-  source.addEventListener('lines', more);
-  return () => source.close();
+  return listen(`/ui/api/projects/${projectId}/logs/events`, { lines: more }, connection);
 }

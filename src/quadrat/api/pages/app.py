@@ -12,6 +12,7 @@ from quadrat.api.pages.routes import (
     jobs,
     people,
     projects,
+    samples,
     session,
     tokens,
 )
@@ -26,6 +27,7 @@ _ROUTERS = (
     builds.router,
     events.router,
     annotations.router,
+    samples.router,
     tokens.router,
     administration.router,
 )

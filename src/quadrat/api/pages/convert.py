@@ -9,6 +9,7 @@ from quadrat.api.pages.schemas import (
     HeldRole,
     JobCard,
     Person,
+    Points,
     ProjectCard,
     ProjectPerson,
     ProjectRights,
@@ -16,6 +17,7 @@ from quadrat.api.pages.schemas import (
 )
 from quadrat.identity.types import Access, AuditEntry, MemberLevel, Project, Token, User
 from quadrat.jobs.types import Job
+from quadrat.samples.types import Projection
 from quadrat.serving.actions.rights import NamedAssignment
 from quadrat.serving.types import BuildRun
 
@@ -56,13 +58,14 @@ def _project(project: Project, organization_uuid: UUID | None, level: MemberLeve
     }
 
 
-def to_job_card(job: Job) -> JobCard:
+def to_job_card(job: Job, owner: str | None = None) -> JobCard:
     """A job, whichever API asked for it."""
     return JobCard(
         id=job.id,
         uuid=job.uuid,
         kind=job.kind,
         project_id=job.project_id,
+        owner=owner,
         state=job.state,
         progress_percent=job.progress_percent,
         message=job.progress_message,
@@ -95,6 +98,17 @@ def to_build_card(run: BuildRun) -> BuildCard:
         created_at=job.created_at,
         started_at=job.started_at,
         finished_at=job.finished_at,
+    )
+
+
+def to_points(made: Projection) -> Points:
+    """A projection with the samples that it is of."""
+    return Points(
+        method=made.method,
+        indexes=list(made.sample_indexes),
+        x=list(made.x),
+        y=list(made.y),
+        created_at=made.created_at,
     )
 
 

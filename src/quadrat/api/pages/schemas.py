@@ -1,6 +1,7 @@
 """What the pages' own interface sends and takes."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Literal
 from uuid import UUID
 
@@ -8,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from quadrat.identity.types import MemberLevel, UserStatus
 from quadrat.jobs.types import JobState
+from quadrat.samples.types import ProjectionMethod
 
 
 class _In(BaseModel):
@@ -78,6 +80,7 @@ class JobCard(BaseModel):
     uuid: UUID
     kind: str
     project_id: int | None
+    owner: str | None = Field(description="Whose it is, told in a list of everyone's; null for the house's own")
     state: JobState
     progress_percent: int | None
     message: str
@@ -143,6 +146,23 @@ class AnnotationsUndone(BaseModel):
 
     undone: int
     changed: int
+
+
+class FieldKind(StrEnum):
+    """What a field of samples holds."""
+
+    NUMBER = "number"
+    TEXT = "text"
+
+
+class Points(BaseModel):
+    """Samples on a plane: the n-th numbers belong to the sample with the n-th index."""
+
+    method: ProjectionMethod
+    indexes: list[int]
+    x: list[float]
+    y: list[float]
+    created_at: datetime
 
 
 class HeldRole(BaseModel):

@@ -12,6 +12,7 @@ from quadrat.api.pages.convert import to_job_card
 from quadrat.api.pages.schemas import Answer, JobCard, JobLogLine
 from quadrat.api.wire import Tx
 from quadrat.errors import ErrorKind, QuadratError
+from quadrat.identity.store.sharing import find_people
 from quadrat.identity.types import ProjectId
 from quadrat.jobs import actions
 from quadrat.jobs.types import JobFilter, JobId, JobState
@@ -37,7 +38,9 @@ async def page_jobs_list(  # noqa: PLR0913 - one for each parameter of the query
     )
     older = None if before is None else JobId(before)
     found = await actions.list_jobs(tx, caller, wanted, everyone=everyone, limit=limit, before=older)
-    return [to_job_card(job) for job in found]
+    owners = {job.owner_id for job in found if job.owner_id is not None} if everyone else set()
+    emails = {person.id: person.email for person in await find_people(tx, owners)}
+    return [to_job_card(job, None if job.owner_id is None else emails.get(job.owner_id)) for job in found]
 
 
 @router.get("/jobs/{job_id}", operation_id="page_jobs_get")
