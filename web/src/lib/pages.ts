@@ -53,12 +53,21 @@ const PAGES: Page[] = [
   at('admin', 'Administration', () => import('../pages/Administration.svelte')),
   at('profile', 'Profile', () => import('../pages/Profile.svelte')),
 ];
+// What pages load only when it is opened.
+const PARTS: Load[] = [
+  () => import('../pages/sort/Views.svelte'),
+  () => import('../pages/sort/Lineage.svelte'),
+  () => import('../pages/sort/FilterPanel.svelte'),
+  () => import('../pages/samples/Scatter.svelte'),
+  () => import('../pages/samples/Likeness.svelte'),
+  () => import('../components/Chart.svelte'),
+];
 const NOT_FOUND: Load = () => import('../pages/NotFound.svelte');
 
 /** Fetch the code of all pages once nothing else is to do, so that a page opens also while the connection is away. */
 export function preload(): void {
   const whenIdle = window.requestIdleCallback ?? ((callback: () => void) => setTimeout(callback, 2000));
-  const queue = PAGES.map((page) => page.load);
+  const queue = [...PAGES.map((page) => page.load), ...PARTS];
   const next = (): void => {
     const load = queue.shift();
     if (load) void load().catch(() => undefined).then(() => whenIdle(next));
