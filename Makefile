@@ -65,8 +65,10 @@ PEERS := litserve mlserver bentoml cog ray
 
 bench-peers: $(PEERS:%=.venvs/bench/%/.done)  ## One environment for each server that bench/serving compares with
 
-bench-serving: $(VENV)/.dev bench-peers  ## Measure serving beside its peers (needs wrk)
+bench-serving: $(VENV)/.dev bench-peers  ## Measure serving: beside its peers (needs wrk), batches, cold starts
 	$(BIN)/python bench/serving/run.py
+	$(BIN)/python bench/serving/batch.py
+	$(BIN)/python bench/serving/cold.py
 
 bench-gaze: $(VENV)/.dev .venvs/bench/gaze/.done  ## Measure statistics of gaze beside pandas and pymovements, and imports
 	$(BIN)/python bench/gaze/statistics.py

@@ -293,7 +293,9 @@ def cog(setup: Setup, folder: Path) -> Iterator[Running]:
     (folder / "cog.yaml").write_text("predict: predict.py:Predictor\nbuild:\n  python_version: '3.11'\n")
     command = [python_of("cog"), "-m", "cog.server.http", "--host", "127.0.0.1", "--threads", "1"]
     bodies = {"small": json.dumps({"input": {"number": 21.1}}), "big": json.dumps({"input": {"text": str(NUMBERS)}})}
-    more = {"PORT": str(port), "COG_PREDICT_TYPE_STUB": "predict.py:Predictor"}
+    # It starts its worker with whatever `python` it finds.
+    path = f"{python_of('cog').parent}:{os.environ['PATH']}"
+    more = {"PORT": str(port), "COG_PREDICT_TYPE_STUB": "predict.py:Predictor", "PATH": path}
     with process(command, folder, cwd=folder, **variables(setup, port), **more) as child:
         yield ready(child, Running(f"http://127.0.0.1:{port}/predictions", bodies), folder)
 

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.api.events import EventHub
 from quadrat.app import Keys, create_app
+from quadrat.cli.joined_writes import JoinedWrites
 from quadrat.cli.keys import open_sealer, secret_key
 from quadrat.cli.saying import say
 from quadrat.cli.worker_processes import WorkerProcesses
@@ -89,6 +90,7 @@ async def _serve(settings: Settings, url: str, keys: Keys, server: EmbeddedPostg
             host=settings.host,
             port=settings.port,
             lifespan="on",
+            http=JoinedWrites,
             access_log=False,
             log_config=None,
             server_header=False,

@@ -249,28 +249,37 @@ class LocalInstance(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take in frames; the lines that a request wrote are given out before its reply."""
-        buffer = self._buffer
-        buffer += data
+        if self._buffer:
+            self._buffer += data
+            del self._buffer[: self._take(self._buffer)]
+            return
+        # Nearly always whole frames come: they need not be copied first.
+        position = self._take(data)
+        if position < len(data):
+            self._buffer += memoryview(data)[position:]
+
+    def _take(self, data: bytes | bytearray) -> int:
+        """Take in the frames that are whole; how many bytes they have."""
         frames = []
         marked = -1
-        position, end = 0, len(buffer)
+        position, end = 0, len(data)
         while end - position >= HEADER.size:
-            length, number, kind = HEADER.unpack_from(buffer, position)
+            length, number, kind = HEADER.unpack_from(data, position)
             if length > FRAME_LIMIT_BYTES:
                 self._on_nonsense()
-                return
+                return end
             start = position + HEADER.size
             if end - start < length:
                 break
             position = start + length
             if kind & MARKED:
                 marked, kind = number, kind & ~MARKED
-            frames.append((number, kind, bytes(buffer[start:position])))
-        del buffer[:position]
+            frames.append((number, kind, bytes(data[start:position])))
         if marked >= 0:
             self._output.drain(marked)
         for frame in frames:
             self._on_frame(*frame)
+        return position
 
     def eof_received(self) -> bool:
         """The shim closed its end; the watcher will tell when the process has ended."""

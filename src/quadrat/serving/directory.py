@@ -52,6 +52,16 @@ class Directory:
         self.forget()
         self._trusted_from = self._clock() + _DISTRUST_S
 
+    @property
+    def generation(self) -> int:
+        """Changes whenever what is remembered is forgotten."""
+        return self._generation
+
+    def is_remembered(self, found: Deployment) -> bool:
+        """Whether this is what the next look at the deployment's path would find without looking it up."""
+        path = (found.project_id, found.model_name, found.version_name)
+        return self._by_path.get(path) is found
+
     async def find(self, project_id: ProjectId, model: str, version: str) -> Deployment | None:
         """The deployment at a path."""
         path = (project_id, model, version)

@@ -41,6 +41,7 @@ from quadrat.serving.types import Answer, ClaimedRequest, Deployment, VersionId
 _log = structlog.get_logger(__name__)
 _RETRY_S = 1.0
 _BATCH_ATTEMPTS = 3
+_ALLOWED_S = 0.5
 _HUNG_UP = "The request was given up by its caller before it was answered."
 
 
@@ -100,6 +101,8 @@ class ServingEngine:
         self._starts = asyncio.Semaphore(max(2, os.cpu_count() or 1))
         self._changed = asyncio.Event()
         self._caretaker: asyncio.Task[None] | None = None
+        # Versions whose instance is started for a request, for which the budget has been asked already.
+        self._allowed: dict[VersionId, float] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self._stopping = False
         listener.subscribe(VERSIONS, self._on_version, on_reset=self._on_reset)
@@ -171,10 +174,16 @@ class ServingEngine:
         pool = self._pools.get(deployment.version_id)
         if pool is None or not pool.instances:
             await self._budget.check(deployment.project_id)
+            self._allowed[deployment.version_id] = time.monotonic() + _ALLOWED_S
         request_id, queued_ns = request_id or new_uuid(), time.time_ns()
         compute_ns = 0
         try:
-            reply = await self._run(self._pool_of(deployment), request_id, data, timeout_s)
+            pool = self._pool_of(deployment)
+            with_files = deployment.input.file_fields or deployment.output.file_fields
+            running = (
+                self._run(pool, request_id, data, timeout_s) if with_files else pool.run(request_id, data, timeout_s)
+            )
+            reply = await running
         except RequestTimeoutError:
             answer = self._too_slow(deployment, request_id, timeout_s)
         except (InstanceLostError, StartFailedError) as error:
@@ -271,7 +280,8 @@ class ServingEngine:
     async def _start_instance(self, deployment: Deployment) -> Instance:
         assert deployment.package is not None  # noqa: S101 - it is available
         log, needed_mb = self.logbook.sink(deployment), deployment.settings.memory_allocation_mb
-        await self._budget.check(deployment.project_id)
+        if time.monotonic() > self._allowed.pop(deployment.version_id, 0.0):
+            await self._budget.check(deployment.project_id)
         await self._room.take(needed_mb, lambda: self._has_waiting(deployment.version_id))
         try:
             async with self._starts:

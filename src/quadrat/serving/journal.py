@@ -12,7 +12,8 @@ from quadrat.serving.outcomes import Outcome
 from quadrat.serving.store import journal as store
 
 _log = structlog.get_logger(__name__)
-_GATHER_S = 0.9
+# Often, in small blocks: the longer the block, the longer all wait for the processor meanwhile.
+_GATHER_S = 0.25
 _RETRY_S = 2.0
 _BLOCK = 5000
 _MOST = 200_000
@@ -29,14 +30,14 @@ class Journal:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._waiting: deque[Outcome] = deque(maxlen=_MOST)
+        self._waiting: deque[bytes] = deque(maxlen=_MOST)
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def on_request(self, outcome: Outcome) -> None:
         """Take a direct request; a batch request has a row of its own."""
         if not outcome.batch:
-            self._waiting.append(outcome)
+            self._waiting.append(store.to_row(outcome))
 
     def start(self) -> None:
         """Begin to write."""

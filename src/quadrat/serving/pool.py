@@ -240,12 +240,11 @@ class Pool:
 
     def _reserve(self) -> _Member | None:
         """A place on the instance with the least to do, taken until the request is sent or given up."""
-        depth = self.depth
-        best = None
+        best, least = None, self._depth
         for member in self._members:
-            load = member.load
-            if load < depth and self._is_current(member) and (best is None or load < best.load):
-                best = member
+            load = len(member.flying) + member.reserved
+            if load < least and self._is_current(member):
+                best, least = member, load
                 if load == 0:
                     break
         if best is not None:

@@ -1,10 +1,12 @@
 """The short way of direct requests answers as the framework's way does, and lets everything else pass."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx2
 import pytest
+from sqlalchemy import text
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
@@ -110,3 +112,26 @@ async def test_given_request_id_is_repeated(running_desk: Desk, serving: Serving
 )
 async def test_everything_else_passes_by(short: httpx2.AsyncClient, method: str, path: str):
     assert (await short.request(method, path)).text == "passed by"
+
+
+async def test_right_that_is_taken_away_ends_what_the_layer_remembers(
+    running_desk: Desk, serving: ServingHouse, short: httpx2.AsyncClient
+):
+    at = f"{await running_desk.serve(serving, ECHO)}/request"
+    for _ in range(3):
+        assert (await short.post(at, json="x")).json()["result"] == "x"
+    running_desk.house.state["authenticator"].forget()
+    async with running_desk.house.db.begin() as tx:
+        await tx.execute(text("DELETE FROM identity.token"))
+    assert (await short.post(at, json="x")).status_code == 401
+
+
+async def test_version_that_is_gone_is_not_remembered(
+    running_desk: Desk, serving: ServingHouse, short: httpx2.AsyncClient
+):
+    version = await running_desk.serve(serving, ECHO)
+    assert (await short.post(f"{version}/request", json="x")).status_code == 200
+    assert (await running_desk.client.delete(version)).status_code < 300
+    async with asyncio.timeout(10):
+        while (await short.post(f"{version}/request", json="x")).status_code != 404:
+            await asyncio.sleep(0.01)

@@ -2,6 +2,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from sqlalchemy import event
 
 from quadrat.db.engine import Database
 from quadrat.db.notify import Listener
@@ -62,6 +63,29 @@ async def test_caller_is_remembered_for_seconds(authenticator: Authenticator, se
     clock.at_s += 0.2
     assert authenticator.remembered(secret) is None
     assert await authenticator.caller(secret) == caller
+
+
+async def test_many_at_the_same_moment_are_one_look_up(authenticator: Authenticator, secret: str, db: Database):
+    looks = 0
+
+    def count(*_what: object) -> None:
+        nonlocal looks
+        looks += 1
+
+    event.listen(db._engine.sync_engine, "checkout", count)
+    asking = [asyncio.create_task(authenticator.caller(secret)) for _ in range(50)]
+    await asyncio.sleep(0)
+    asking[0].cancel()  # whoever gives up takes nothing from the others
+    first, *others = await asyncio.gather(*asking, return_exceptions=True)
+    assert isinstance(first, asyncio.CancelledError)
+    assert set(others) == {authenticator.remembered(secret)}
+    assert looks == 1
+
+
+async def test_refusal_reaches_all_who_asked_at_the_same_moment(authenticator: Authenticator):
+    found = await asyncio.gather(*(authenticator.caller("0" * 40) for _ in range(5)), return_exceptions=True)
+    assert {error.kind for error in found if isinstance(error, QuadratError)} == {ErrorKind.UNAUTHENTICATED}
+    assert len(found) == 5
 
 
 async def test_revocation_elsewhere_reaches_the_memory(db: Database, authenticator: Authenticator, secret: str):

@@ -27,6 +27,7 @@ from quadrat.errors import ErrorKind, QuadratError
 from quadrat.identity.authenticator import Authenticator
 from quadrat.serving.actions.access import VersionPath
 from quadrat.serving.engine import ServingEngine
+from quadrat.serving.types import Deployment
 
 _log = structlog.get_logger("quadrat.access")
 DEFAULT_TIMEOUT_S = 300
@@ -36,6 +37,7 @@ _PREFIX, _SUFFIX = "/v2.1/projects/", "/request"
 _SEGMENTS = 9  # "", v2.1, projects, P, models, M, versions, V, request
 _GIVEN_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 _API = "ubiops"
+_DOOR_LIFE_S = 1.0
 
 
 async def answer(
@@ -56,11 +58,26 @@ async def answer(
     Raises:
         QuadratError: Everything that keeps the request from being run.
     """
+    deployment = await open_version(state, path, headers.get(b"authorization"))
+    return await run(state["engine"], deployment, headers, query, body)
+
+
+async def open_version(state: Mapping[str, Any], path: VersionPath, authorization: bytes | None) -> Deployment:
+    """The version, when whoever the header names may ask it.
+
+    Raises:
+        QuadratError: unauthenticated, forbidden, not_found.
+    """
     authenticator: Authenticator = state["authenticator"]
     engine: ServingEngine = state["engine"]
-    authorization = headers.get(b"authorization")
     caller = await authenticator.caller(secret_of(None if authorization is None else authorization.decode("latin-1")))
-    deployment = await engine.open(caller, await authenticator.access(caller, path.project), path)
+    return await engine.open(caller, await authenticator.access(caller, path.project), path)
+
+
+async def run(
+    engine: ServingEngine, deployment: Deployment, headers: Mapping[bytes, bytes], query: bytes, body: bytes
+) -> tuple[bytes, str]:
+    """Run a direct request of somebody who may; see `answer`."""
     timeout_s = _timeout_s(query) if query else DEFAULT_TIMEOUT_S
     content_type = headers.get(b"content-type", b"")
     data = body if content_type == b"application/json" else to_data(body, content_type.decode("latin-1"))
@@ -83,6 +100,41 @@ def _timeout_s(query: bytes) -> int:
     return int(text[:9])
 
 
+class _Doors:
+    """Who may ask which version, as it was found within the last second and as long as nobody says it has changed.
+
+    Both are remembered where they are looked up as well; this saves taking the address and the credential apart.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, bytes], Deployment] = {}
+        self._until = 0.0
+        self._generations = (0, 0)
+
+    def find(self, state: Mapping[str, Any], where: str, authorization: bytes) -> Deployment | None:
+        """The version at an address, if this credential has just been let through."""
+        generations = (state["authenticator"].generation, state["engine"].directory.generation)
+        now = time.monotonic()
+        if now > self._until or generations != self._generations:
+            self._found.clear()
+            self._until, self._generations = now + _DOOR_LIFE_S, generations
+        return self._found.get((where, authorization))
+
+    async def open(self, state: Mapping[str, Any], where: str, authorization: bytes) -> Deployment:
+        """Look it up, and remember it if it stays as it is.
+
+        Raises:
+            QuadratError: unauthenticated, forbidden, not_found.
+        """
+        before = self._generations
+        parts = where.split("/")
+        path = VersionPath(parts[3], parts[5], parts[7])
+        found = await open_version(state, path, authorization)
+        if before == self._generations and state["engine"].directory.is_remembered(found):
+            self._found[where, authorization] = found
+        return found
+
+
 class DirectRequests:
     """The layer before everything else.
 
@@ -97,30 +149,35 @@ class DirectRequests:
         self._app = app
         self._max_body_bytes = max_body_bytes
         self._hang_ups = HangUps()
+        self._doors = _Doors()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or pass on."""
         if scope["type"] == "http" and scope["method"] == "POST":
             where: str = scope["path"]
             if where.endswith(_SUFFIX) and where.startswith(_PREFIX):
-                parts = where.split("/")
                 headers = dict(scope["headers"])
-                fits = len(parts) == _SEGMENTS and parts[4] == "models" and parts[6] == "versions"
+                authorization = headers.get(b"authorization")
                 # Whoever has no such header may have another credential, which others know to read.
-                if fits and b"authorization" in headers:
-                    await self._answer(VersionPath(parts[3], parts[5], parts[7]), headers, scope, receive, send)
-                    return
+                if authorization is not None:
+                    found = self._doors.find(scope["state"], where, authorization)
+                    if found is not None or _is_version(where):
+                        await self._answer(found, headers, scope, receive, send)
+                        return
         await self._app(scope, receive, send)
 
     async def _answer(
-        self, path: VersionPath, headers: Mapping[bytes, bytes], scope: Scope, receive: Receive, send: Send
+        self, found: Deployment | None, headers: Mapping[bytes, bytes], scope: Scope, receive: Receive, send: Send
     ) -> None:
         began = time.perf_counter()
         try:
             body = await _read(receive, headers, self._max_body_bytes)
             waiting = self._hang_ups.begin(receive)
             try:
-                content, request_id = await answer(scope["state"], path, headers, scope["query_string"], body)
+                state = scope["state"]
+                if found is None:
+                    found = await self._doors.open(state, scope["path"], headers[b"authorization"])
+                content, request_id = await run(state["engine"], found, headers, scope["query_string"], body)
             except asyncio.CancelledError:
                 if not waiting.has_hung_up:
                     raise
@@ -138,6 +195,11 @@ class DirectRequests:
             await send(_start(headers.get(b"x-request-id"), request_id, len(content)))
             await send({"type": "http.response.body", "body": content})
         TALLY.count(_API, "POST", status, time.perf_counter() - began)
+
+
+def _is_version(where: str) -> bool:
+    parts = where.split("/")
+    return len(parts) == _SEGMENTS and parts[4] == "models" and parts[6] == "versions"
 
 
 async def _read(receive: Receive, headers: Mapping[bytes, bytes], max_bytes: int) -> bytes:
