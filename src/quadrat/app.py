@@ -208,4 +208,9 @@ def open_places(settings: Settings) -> Places:
 def open_runner(settings: Settings) -> LocalRunner:
     """The runner of this machine; several processes may use the same folder."""
     data_dir = settings.data_dir.resolve()
-    return LocalRunner(data_dir / "runner", instance_user=settings.model_user, hidden_dir=data_dir)
+    return LocalRunner(
+        data_dir / "runner",
+        instance_user=settings.model_user,
+        hidden_dir=data_dir,
+        sandboxed=settings.model_sandbox,
+    )

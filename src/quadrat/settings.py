@@ -142,6 +142,10 @@ class Settings(BaseSettings):
         None,
         description="System user that runs model code when the server is root; default: one without a name each",
     )
+    model_sandbox: bool = Field(
+        True,
+        description="Give each instance a file system of its own with bubblewrap, where that is installed and works",
+    )
     model_memory_mb: int | None = Field(
         None,
         ge=256,

@@ -19,7 +19,7 @@ from support.serving import TIMING, open_blobs, run_worker
 
 async def main(part: str, url: str, root: str, runner_dir: str) -> None:
     db = Database(url, pool_size=5)
-    blobs, runner = open_blobs(Path(root)), LocalRunner(Path(runner_dir))
+    blobs, runner = open_blobs(Path(root)), LocalRunner(Path(runner_dir), sandboxed=False)
     if part == "worker":
         await run_worker(db, blobs, runner, asyncio.Event())
     listener = Listener(db.dsn)

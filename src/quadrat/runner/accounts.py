@@ -5,12 +5,11 @@ import pwd
 import random
 import stat
 import subprocess
-from collections.abc import Collection
-from dataclasses import dataclass
+import threading
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypedDict
-
-import psutil
 
 BUILD_UID = 48_000
 FIRST_INSTANCE_UID = 48_001
@@ -37,20 +36,17 @@ class Account:
     Args:
         uid: Numeric user.
         gid: Numeric group; there are no others.
+        of_one_instance: Nothing but one instance, or one build, runs as this user.
     """
 
     uid: int
     gid: int
+    of_one_instance: bool = False
 
     @property
     def own(self) -> bool:
         """True when this is the user that the server runs as."""
         return self.uid == os.geteuid()
-
-    @property
-    def of_one_instance(self) -> bool:
-        """True when nothing but one instance runs as this user."""
-        return FIRST_INSTANCE_UID <= self.uid <= LAST_INSTANCE_UID
 
     def end_processes(self) -> None:
         """Kill whatever runs as this user, at one blow, so that nothing can fork away from it."""
@@ -82,47 +78,61 @@ class Account:
         return bool(facts.st_mode & stat.S_IXOTH)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Accounts:
     """The accounts of one runner.
 
     Args:
-        build: Runs installers, whose packages may bring code of their own.
-        shared: The one account of all instances; None when each gets its own.
+        build: Runs the installer where that executes nothing of what it installs.
+        shared: The one account of everything else; None when each instance and each build of strange code gets its own.
         note: Why users' code runs as the server's user although the server is root; empty when it does not.
     """
 
     build: Account
     shared: Account | None
     note: str = ""
+    _taken: set[int] = field(default_factory=set)
+    _taking: threading.Lock = field(default_factory=threading.Lock)
 
-    def for_instance(self, taken: Collection[int]) -> Account:
-        """The account of a new instance. Each has its own where possible, so that none can signal or read another.
+    def take_one(self) -> Account:
+        """An account for strange code, where possible one that nobody else has: then none can signal or read another.
 
-        Args:
-            taken: Users of instances that run, or of which something may be left.
+        Give it back when nothing of it is left. Blocking, so call it in a thread.
         """
         if self.shared is not None:
             return self.shared
-        running = _users_of_processes()
-        for _ in range(_TRIES):
-            uid = random.randint(FIRST_INSTANCE_UID, LAST_INSTANCE_UID)  # noqa: S311 - no secret
-            if uid not in taken and uid not in running:
-                return Account(uid, uid)
+        with self._taking:
+            running = _users_of_processes()
+            for _ in range(_TRIES):
+                uid = random.randint(FIRST_INSTANCE_UID, LAST_INSTANCE_UID)  # noqa: S311 - no secret
+                if uid not in self._taken and uid not in running and not _has_name(uid):
+                    self._taken.add(uid)
+                    return Account(uid, uid, of_one_instance=True)
         raise OSError("every user for instances is taken")
+
+    def give_back(self, account: Account) -> None:
+        """Nothing runs as this account any more, and nothing of it is left."""
+        self._taken.discard(account.uid)
 
     def as_server(self, note: str) -> "Accounts":
         """The same with the server's own user for everything, because the other cannot be used."""
         return Accounts(own_account(), own_account(), note)
 
 
+def _has_name(uid: int) -> bool:
+    """Whether the user belongs to somebody, as directories of large organizations may have it."""
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        return False
+    return True
+
+
 def _users_of_processes() -> set[int]:
     users = set()
-    for process in psutil.process_iter():
-        try:
-            users.add(process.uids().real)
-        except psutil.Error:  # ended meanwhile
-            continue
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # ended meanwhile
+            users.add(process.stat().st_uid)
     return users
 
 

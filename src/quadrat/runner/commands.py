@@ -26,6 +26,7 @@ class Command:
         stdin: What it reads.
         keep: Descriptors that it inherits; a lock held through one lives as long as the program.
         timeout_s: It is killed after this time and counts as failed.
+        on_start: Is told the number of its process.
     """
 
     argv: Sequence[str]
@@ -35,6 +36,7 @@ class Command:
     stdin: bytes = b""
     keep: tuple[int, ...] = ()
     timeout_s: float = 60.0
+    on_start: Callable[[int], None] | None = None
 
 
 async def run(command: Command, on_line: OnLine) -> int:
@@ -59,6 +61,8 @@ async def run(command: Command, on_line: OnLine) -> int:
         lifeline.close()
         on_line(f"{Path(command.argv[0]).name}: {error}")
         return 127
+    if command.on_start is not None:
+        command.on_start(process.pid)
     try:
         async with asyncio.timeout(command.timeout_s):
             return await asyncio.to_thread(_follow, process, command.stdin, forward)

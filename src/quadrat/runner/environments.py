@@ -23,6 +23,7 @@ from quadrat.runner.accounts import Account
 from quadrat.runner.base import BuildError, BuildStage
 from quadrat.runner.commands import Command, OnLine, run
 from quadrat.runner.interpreters import Interpreter, uv_program
+from quadrat.runner.workshop import Bench, Workshop
 
 BUILD_TIMEOUT_S = 1800.0
 _FORMAT = "1"
@@ -41,6 +42,9 @@ _FROM_PIP = {
 }
 _BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _LOCAL_REFERENCE = re.compile(r"(?:-r|-c|-e|--requirement|--constraint|--editable)\b|[./]|.*(?:@\s*|=)(?:\.|file:)")
+# With these nothing of what is installed is executed.
+_FROM_WHEELS = ["--no-build", "--no-compile-bytecode"]
+_COMPLAINT = re.compile(r"\s*(?:\u00d7|error:)")
 _DRAWING = re.compile(r"^[\s\u00d7\u2570\u2500\u25b6\u2502\u251c\u00b7]+")
 
 
@@ -74,14 +78,15 @@ class Environments:
         folder: Holds one directory per environment.
         cache: The installer's cache.
         home: Home directory of the installer.
-        account: As whom the installer runs: packages may bring code that runs while they are installed.
+        account: As whom the installer runs, and whose environments are in the end.
+        workshop: Where packages are built from sources: code of theirs runs meanwhile.
     """
 
-    def __init__(self, folder: Path, cache: Path, home: Path, account: Account) -> None:
+    def __init__(self, folder: Path, cache: Path, home: Path, account: Account, workshop: Workshop) -> None:
         self._folder = folder
-        self._cache = cache
-        self._home = home
         self._account = account
+        self._workshop = workshop
+        self._own_bench = Bench(account, home, cache)
         self._uv: Path | None = None
 
     async def provide(self, interpreter: Interpreter, wanted: Requirements, salt: str, on_line: OnLine) -> Environment:
@@ -105,7 +110,6 @@ class Environments:
             return environment
         async with _file_lock(self._folder / f"{key}.lock") as lock:
             if not (place / _MARKER).exists():
-                await asyncio.to_thread(self._clear, place)
                 await self._build(place, interpreter, wanted, on_line, lock)
                 facts = {"language": interpreter.language, "requirements": wanted.text}
                 await asyncio.to_thread(_write_marker, place / _MARKER, json.dumps(facts))
@@ -125,74 +129,70 @@ class Environments:
                     removed += 1
         return removed
 
-    def _clear(self, place: Path) -> None:
-        if place.exists():
-            shutil.rmtree(place)
-        place.mkdir(mode=0o755)
-        place.chmod(0o755)
-        self._account.take(place)
-
     async def _build(
         self, place: Path, interpreter: Interpreter, wanted: Requirements, on_line: OnLine, lock: int
     ) -> None:
-        uv = await asyncio.to_thread(self._usable_uv)
-        make = [str(uv), "venv", "--quiet", "--allow-existing", "--python", str(interpreter.path), str(place)]
-        lines: list[str] = []
-        if await run(self._command(make, place, lock), lines.append) != 0:
-            raise _refusal(f"The environment for {interpreter.language} could not be made", lines)
-        install = [str(uv), "pip", "install", "--python", str(place / "bin" / "python")]
-        if wanted.text:
-
-            def report(line: str) -> None:
-                lines.append(line)
-                on_line(line)
-
-            async with self._sources(place, wanted) as folder:
-                command = self._command([*install, "-r", "-"], folder, lock, stdin=wanted.text.encode())
-                if await run(command, report) != 0:
-                    raise _refusal("The requirements could not be installed", lines)
-        await self._add_fast_json([*install, "--quiet", "--no-build", "msgspec"], place, lock)
-
-    @asynccontextmanager
-    async def _sources(self, place: Path, wanted: Requirements) -> AsyncIterator[Path]:
-        """The directory that local requirements are relative to: a copy, since builds write beside their sources."""
+        """Install from wheels, of which nothing is executed; what has to be built from sources is built apart."""
         if not wanted.local:
-            yield wanted.folder
-            return
-        copy = self._home / f"{place.name}.sources"
-        await asyncio.to_thread(self._copy_sources, wanted.folder, copy)
-        try:
-            yield copy
-        finally:
-            await asyncio.to_thread(shutil.rmtree, copy, ignore_errors=True)
+            own = _Build(self._own_bench, place, interpreter, lock)
+            await self._lay_out(own)
+            lines = _Lines(on_line, hold_back=True)
+            if await self._install(own, _FROM_WHEELS, wanted, wanted.folder, lines):
+                lines.give_out()
+                return
+        uv = await asyncio.to_thread(self._usable_uv)
+        readable = [uv, interpreter.path.resolve().parent.parent]
+        async with self._workshop.bench(place, readable, interpreter.path) as bench:
+            apart = _Build(bench, place, interpreter, lock)
+            await self._lay_out(apart)
+            folder = wanted.folder
+            if wanted.local:
+                # A copy, since builds write beside their sources.
+                folder = bench.folder / "sources"
+                await asyncio.to_thread(_copy_sources, wanted.folder, folder, bench.account)
+            lines = _Lines(on_line, hold_back=False)
+            if not await self._install(apart, [], wanted, folder, lines):
+                raise _refusal(bench.problem or "The requirements could not be installed", lines.all)
+        # Nothing of what was built runs any more.
+        await asyncio.to_thread(_hand_over, place, self._account)
 
-    def _copy_sources(self, folder: Path, copy: Path) -> None:
-        if copy.exists():
-            shutil.rmtree(copy)
-        shutil.copytree(folder, copy)
-        for path in (copy, *copy.rglob("*")):
-            self._account.take(path)
-            path.chmod(path.stat().st_mode | (stat.S_IRWXU if path.is_dir() else stat.S_IRUSR | stat.S_IWUSR))
-
-    async def _add_fast_json(self, argv: list[str], place: Path, lock: int) -> None:
+    async def _lay_out(self, build: "_Build") -> None:
+        """An empty environment but for fast JSON: what its own requirements bring comes later and may replace it."""
+        await asyncio.to_thread(_clear, build.place, build.bench.account)
+        uv = await asyncio.to_thread(self._usable_uv)
+        make = [str(uv), "venv", "--quiet", "--allow-existing", "--python", str(build.interpreter.path)]
+        lines: list[str] = []
+        if await run(self._command(build, [*make, str(build.place)], build.place), lines.append) != 0:
+            raise _refusal(f"The environment for {build.interpreter.language} could not be made", lines)
         # The shim works without it, only slower with large bodies. It has no requirements, so it disturbs nothing.
-        unheard: list[str] = []
+        add = [str(uv), "pip", "install", "--quiet", "--no-build", "--python", str(build.place / "bin" / "python")]
         for extra in (["--offline"], []):
-            command = self._command([*argv, *extra], place, lock, timeout_s=10.0)
-            if await run(command, unheard.append) == 0:
+            command = self._command(build, [*add, *extra, "msgspec"], build.place, timeout_s=10.0)
+            if await run(command, lines.append) == 0:
                 return
 
+    async def _install(
+        self, build: "_Build", options: list[str], wanted: Requirements, folder: Path, lines: "_Lines"
+    ) -> bool:
+        if not wanted.text:
+            return True
+        uv = await asyncio.to_thread(self._usable_uv)
+        install = [str(uv), "pip", "install", *options, "--python", str(build.place / "bin" / "python"), "-r", "-"]
+        return await run(self._command(build, install, folder, stdin=wanted.text.encode()), lines.take) == 0
+
     def _command(
-        self, argv: list[str], cwd: Path, lock: int, stdin: bytes = b"", timeout_s: float = BUILD_TIMEOUT_S
+        self, build: "_Build", argv: list[str], cwd: Path, stdin: bytes = b"", timeout_s: float = BUILD_TIMEOUT_S
     ) -> Command:
+        bench = build.bench
         return Command(
-            argv=argv,
+            argv=bench.wrap(argv),
             cwd=cwd,
-            env=self._variables(os.environ),
-            account=self._account,
+            env={**self._variables(os.environ), **bench.variables},
+            account=bench.account,
             stdin=stdin,
-            keep=(lock,),
+            keep=(build.lock,),
             timeout_s=timeout_s,
+            on_start=bench.on_start,
         )
 
     def _variables(self, server: Mapping[str, str]) -> dict[str, str]:
@@ -201,10 +201,8 @@ class Environments:
             if pip_name in server:
                 chosen.setdefault(uv_name, server[pip_name])
         chosen.update(
-            HOME=str(self._home),
             LANG="C.UTF-8",
             NO_COLOR="1",
-            UV_CACHE_DIR=str(self._cache),
             UV_NO_PROGRESS="1",
             UV_PYTHON_DOWNLOADS="never",
         )
@@ -226,6 +224,69 @@ class Environments:
                     fresh.rename(copy)
                 self._uv = copy
         return self._uv
+
+
+@dataclass(frozen=True, slots=True)
+class _Build:
+    """One environment in the making."""
+
+    bench: Bench
+    place: Path
+    interpreter: Interpreter
+    lock: int
+
+
+class _Lines:
+    """What an installer says, on its way to the log.
+
+    Args:
+        on_line: Gets the lines.
+        hold_back: Keep complaints, and what follows them, until it is known whether they matter.
+    """
+
+    def __init__(self, on_line: OnLine, *, hold_back: bool) -> None:
+        self.all: list[str] = []
+        self._on_line = on_line
+        self._hold_back = hold_back
+        self._held: list[str] = []
+
+    def take(self, line: str) -> None:
+        """One more line."""
+        self.all.append(line)
+        if self._hold_back and (self._held or _COMPLAINT.match(line)):
+            self._held.append(line)
+        else:
+            self._on_line(line)
+
+    def give_out(self) -> None:
+        """They matter."""
+        for line in self._held:
+            self._on_line(line)
+
+
+def _clear(place: Path, account: Account) -> None:
+    if place.exists():
+        shutil.rmtree(place)
+    place.mkdir(mode=0o755)
+    place.chmod(0o755)
+    account.take(place)
+
+
+def _copy_sources(folder: Path, copy: Path, account: Account) -> None:
+    shutil.copytree(folder, copy)
+    for path in (copy, *copy.rglob("*")):
+        account.take(path)
+        path.chmod(path.stat().st_mode | (stat.S_IRWXU if path.is_dir() else stat.S_IRUSR | stat.S_IWUSR))
+
+
+def _hand_over(place: Path, account: Account) -> None:
+    """Make an account the owner of everything, and let nobody else write into it."""
+    if account.own and os.geteuid() != 0:
+        return
+    for path in (place, *place.rglob("*")):
+        os.chown(path, account.uid, account.gid, follow_symlinks=False)
+        if not path.is_symlink():
+            path.chmod(stat.S_IMODE(path.stat().st_mode) & ~(stat.S_IWGRP | stat.S_IWOTH | stat.S_ISUID | stat.S_ISGID))
 
 
 def read_requirements(package_dir: Path) -> Requirements:

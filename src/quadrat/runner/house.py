@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -13,6 +12,8 @@ from quadrat.runner.environments import Environments
 from quadrat.runner.interpreters import Interpreters
 from quadrat.runner.sandbox import Sandbox, find_sandbox
 from quadrat.runner.session import Session, open_session
+from quadrat.runner.watch import Watch
+from quadrat.runner.workshop import Workshop
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +53,35 @@ class House:
         self.session.close()
 
 
-async def open_house(root: Path, cache: Path | None, user: str | None, hidden: Sequence[Path]) -> House:
-    """Set everything up.
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a runner shall be set up.
 
     Args:
         root: Made when missing.
         cache: The installer's cache, or None for one below `root`.
         user: Name of the user that runs users' code, or None to choose.
-        hidden: Directories that sandboxed instances see empty.
+        hidden: Directories of which users' code sees nothing but what it needs.
+        sandboxed: Use bubblewrap where it works.
     """
+
+    root: Path
+    cache: Path | None
+    user: str | None
+    hidden: tuple[Path, ...]
+    sandboxed: bool
+
+
+async def open_house(plan: Plan, watch: Watch) -> House:
+    """Set everything up.
+
+    Args:
+        plan: How.
+        watch: Ends what uses too much of the machine.
+    """
+    root = plan.root
     await asyncio.to_thread(_make_folders, root)
-    accounts = choose_accounts(root, user)
+    accounts = choose_accounts(root, plan.user)
     interpreters = Interpreters(accounts.build)
     if not accounts.build.own and await interpreters.find("python3.8") is None:
         accounts = accounts.as_server(
@@ -72,6 +91,7 @@ async def open_house(root: Path, cache: Path | None, user: str | None, hidden: S
     session = await asyncio.to_thread(open_session, root / "run")
     probe = await asyncio.to_thread(session.new_folder, "probe", accounts.build)
     await asyncio.to_thread(session.new_folder, "lent")
+    script = await asyncio.to_thread(_install_shim, root)
     return House(
         root=root,
         session=session,
@@ -79,12 +99,13 @@ async def open_house(root: Path, cache: Path | None, user: str | None, hidden: S
         interpreters=interpreters,
         environments=Environments(
             root / "environments",
-            await asyncio.to_thread(_cache_folder, root, cache, accounts.build),
+            await asyncio.to_thread(_cache_folder, root, plan.cache, accounts.build),
             await asyncio.to_thread(session.new_folder, "home", accounts.build),
             accounts.build,
+            Workshop(session, accounts, plan.hidden, script, watch),
         ),
-        sandbox=await find_sandbox(accounts.build, tuple(hidden), probe),
-        shim=await asyncio.to_thread(_install_shim, root),
+        sandbox=await find_sandbox(accounts.build, plan.hidden, probe) if plan.sandboxed else None,
+        shim=script,
     )
 
 

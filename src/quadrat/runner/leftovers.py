@@ -9,8 +9,10 @@ from pathlib import Path
 import psutil
 
 from quadrat.runner.accounts import Account
-from quadrat.runner.usage import INSTANCE_VARIABLE, files_of_user
+from quadrat.runner.usage import INSTANCE_VARIABLE, files_of_users
 from quadrat.runner.view import MEMORY_FILES, TEMPORARY
+
+_EXCLUSIVE = "users"
 
 
 def clear_away(scratch: Path, account: Account) -> None:
@@ -23,11 +25,17 @@ def clear_away(scratch: Path, account: Account) -> None:
     if account.of_one_instance:
         account.end_processes()
         for folder in (*TEMPORARY, MEMORY_FILES):
-            for path in files_of_user(folder, account.uid):
+            for path, _ in files_of_users(folder, {account.uid}):
                 _remove(path)
     else:
         _kill_marked(scratch.name)
     shutil.rmtree(scratch, ignore_errors=True)
+
+
+def note_exclusive(folder: Path, account: Account) -> None:
+    """Remember beside the directories of a server's instances that nothing else runs as this user."""
+    with (folder / _EXCLUSIVE).open("a") as users:
+        users.write(f"{account.uid}\n")
 
 
 def clear_all_away(folder: Path) -> None:
@@ -36,10 +44,12 @@ def clear_all_away(folder: Path) -> None:
     Args:
         folder: Holds the directories of its instances.
     """
+    noted = folder / _EXCLUSIVE
+    exclusive = set(noted.read_text().split()) if noted.exists() else set()
     for entry in list(folder.iterdir()):
         with suppress(FileNotFoundError):
             facts = entry.lstat()
-            clear_away(entry, Account(facts.st_uid, facts.st_gid))
+            clear_away(entry, Account(facts.st_uid, facts.st_gid, of_one_instance=str(facts.st_uid) in exclusive))
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -19,10 +19,10 @@ from pathlib import Path
 
 import msgspec
 
-from quadrat.runner.accounts import Account
+from quadrat.runner.accounts import Account, Accounts
 from quadrat.runner.base import BuildError, BuildStage, InstanceSpec, LentFile, LogLine, LogSink, Prepared, Revision
 from quadrat.runner.environments import environment_key, read_requirements
-from quadrat.runner.house import House, open_house
+from quadrat.runner.house import House, Plan, open_house
 from quadrat.runner.instance import LocalInstance, Outbox
 from quadrat.runner.leftovers import clear_away
 from quadrat.runner.lifeline import Lifeline
@@ -82,7 +82,8 @@ class LocalRunner:
         uv_cache_dir: The installer's cache; inside of `root` when not given.
         instance_user: Name of the user that runs users' code. When not given: unnamed users, one per instance, when the
             server is root, else the server's own.
-        hidden_dir: Sandboxed instances see this directory empty but for what they need: the server's data directory.
+        hidden_dir: Instances see nothing of this directory but what they need: the server's data directory.
+        sandboxed: Give instances a file system of their own with bubblewrap, where it works.
     """
 
     def __init__(
@@ -92,10 +93,12 @@ class LocalRunner:
         uv_cache_dir: Path | None = None,
         instance_user: str | None = None,
         hidden_dir: Path | None = None,
+        sandboxed: bool = True,
     ) -> None:
         self._root = root.absolute()
         self._uv_cache_dir = uv_cache_dir
         self._instance_user = instance_user
+        self._sandboxed = sandboxed
         self._hidden = (self._root,) if hidden_dir is None else (hidden_dir.absolute(), self._root)
         self._house: House | None = None
         self._opening = asyncio.Lock()
@@ -103,8 +106,6 @@ class LocalRunner:
         self._builds = asyncio.Semaphore(_CONCURRENT_BUILDS)
         self._watch = Watch(self._root)
         self._instances: set[LocalInstance] = set()
-        self._choosing = asyncio.Lock()
-        self._taken: set[int] = set()
         # Revision and environment of each instance that runs.
         self._in_use: dict[str, tuple[str, str]] = {}
         self._clearing: set[asyncio.Task[None]] = set()
@@ -142,24 +143,22 @@ class LocalRunner:
         """Start a process and load the model; see `quadrat.runner.base.Runner.start`."""
         house = await self._open()
         identifier = f"{house.session.folder.name}-{secrets.token_hex(4)}"
-        async with self._choosing:
-            account = await asyncio.to_thread(house.accounts.for_instance, self._taken)
-            self._taken.add(account.uid)
-        scratch = await asyncio.to_thread(house.session.new_folder, identifier, account)
-        place = _Place(identifier, account, scratch)
+        account = await asyncio.to_thread(house.accounts.take_one)
+        place = _Place(identifier, account, house.session.folder / identifier)
         token = secrets.token_bytes(TOKEN_BYTES)
         try:
+            await asyncio.to_thread(house.session.new_folder, identifier, account)
             await asyncio.to_thread(_furnish, place)
             view = await asyncio.to_thread(self._view, house, spec, place)
             instance = await self._spawn(house, spec, place, token, log)
         except BaseException:
-            self._taken.discard(account.uid)
-            await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
+            house.accounts.give_back(account)
+            await asyncio.to_thread(shutil.rmtree, place.scratch, ignore_errors=True)
             raise
         self._in_use[instance.id] = (spec.prepared.revision_key, spec.prepared.environment_key)
         members = Members(instance.pid, place.own_uid, identifier)
         allowance = Allowance(spec.memory_limit_bytes, _DISK_LIMIT_BYTES, _PROCESS_LIMIT)
-        self._watch.add(Watched(members, scratch, allowance, instance.kill))
+        self._watch.add(Watched(members, place.scratch, allowance, instance.kill))
         start = {
             "package_dir": str(spec.prepared.package_dir),
             "context": {"environment_variables": dict(spec.environment), **spec.context},
@@ -235,7 +234,8 @@ class LocalRunner:
     async def _open(self) -> House:
         async with self._opening:
             if self._house is None:
-                self._house = await open_house(self._root, self._uv_cache_dir, self._instance_user, self._hidden)
+                plan = Plan(self._root, self._uv_cache_dir, self._instance_user, self._hidden, self._sandboxed)
+                self._house = await open_house(plan, self._watch)
             return self._house
 
     async def _unpack(self, house: House, revision: Revision) -> Path:
@@ -281,7 +281,7 @@ class LocalRunner:
         output = OutputReader(reader, token, log)
         outbox = Outbox(place.outbox, None if place.account.own else place.account.uid)
         instance = LocalInstance(
-            place.identifier, process, output, outbox, lambda ended: self._clear(ended, place, lifeline)
+            place.identifier, process, output, outbox, lambda ended: self._clear(ended, place, lifeline, house.accounts)
         )
         self._instances.add(instance)
         await loop.create_unix_connection(lambda: instance, sock=near)
@@ -300,18 +300,18 @@ class LocalRunner:
             await asyncio.to_thread(_end, process)
             raise
 
-    def _clear(self, instance: LocalInstance, place: _Place, lifeline: Lifeline) -> None:
+    def _clear(self, instance: LocalInstance, place: _Place, lifeline: Lifeline, accounts: Accounts) -> None:
         lifeline.close()
         self._instances.discard(instance)
         self._in_use.pop(instance.id, None)
         self._watch.remove(instance.pid)
-        task = asyncio.create_task(self._clear_away(place))
+        task = asyncio.create_task(self._clear_away(place, accounts))
         self._clearing.add(task)
         task.add_done_callback(self._clearing.discard)
 
-    async def _clear_away(self, place: _Place) -> None:
+    async def _clear_away(self, place: _Place, accounts: Accounts) -> None:
         await asyncio.to_thread(clear_away, place.scratch, place.account)
-        self._taken.discard(place.account.uid)
+        accounts.give_back(place.account)
 
     def _view(self, house: House, spec: InstanceSpec, place: _Place) -> View:
         # A sandbox has a directory for temporary files of its own, wherever the hidden ones are.

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from quadrat.runner.accounts import Account
-from quadrat.runner.leftovers import clear_all_away
+from quadrat.runner.leftovers import clear_all_away, note_exclusive
 
 
 class Session:
@@ -23,6 +23,8 @@ class Session:
         folder.mkdir(mode=0o711)
         folder.chmod(0o711)
         if owner is not None:
+            if owner.of_one_instance:
+                note_exclusive(self.folder, owner)
             owner.take(folder)
         return folder
 

@@ -491,7 +491,8 @@ def limit_resources(start: Dict[str, Any]) -> None:
         _lower(resource.RLIMIT_NPROC, start["process_limit"])
     if LINUX:
         # The runner watches the memory really used; this stops an allocation too fast to be watched.
-        _lower(resource.RLIMIT_DATA, start["data_limit_bytes"])
+        if start["data_limit_bytes"]:
+            _lower(resource.RLIMIT_DATA, start["data_limit_bytes"])
         with open("/proc/self/oom_score_adj", "w") as score:
             score.write("800")
 
@@ -536,7 +537,7 @@ def give_up_privileges() -> None:
     """Let neither this process nor its children have more rights than its user, who may be root without root's."""
     if LINUX:
         libc = ctypes.CDLL(None, use_errno=True)
-        libc.prctl(NO_NEW_PRIVS, ctypes.c_ulong(1), ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0))
+        libc.prctl(NO_NEW_PRIVS, *map(ctypes.c_ulong, (1, 0, 0, 0)))
         libc.capset(struct.pack("Ii", CAPABILITY_VERSION, 0), bytes(24))
 
 
@@ -549,6 +550,15 @@ def _allow(libc: ctypes.CDLL, ruleset: int, path: str, rights: int) -> None:
         rights &= OF_FILES
     libc.syscall(ADD_RULE, ruleset, PATH_BENEATH, struct.pack("=Qi", rights, place), 0)
     os.close(place)
+
+
+def enclose(start: Dict[str, Any]) -> None:
+    """Put up all walls around this process and its children."""
+    limit_resources(start)
+    give_up_privileges()
+    view: Dict[str, List[str]] = start["view"]
+    # Names of threads are written there.
+    confine({**view, "use": [*view["use"], "/proc/%d" % os.getpid()]})
 
 
 def main(descriptor: int, lifeline: int) -> int:
@@ -567,11 +577,7 @@ def main(descriptor: int, lifeline: int) -> int:
     number, payload = frame
     start: Dict[str, Any] = json.loads(payload)
     output = Output(bytes.fromhex(start["token"]))
-    limit_resources(start)
-    give_up_privileges()
-    view: Dict[str, List[str]] = start["view"]
-    # Names of threads are written there.
-    confine({**view, "use": [*view["use"], "/proc/%d" % os.getpid()]})
+    enclose(start)
     try:
         call = load(start)
         worker = Worker(channel, output, call, start)
@@ -586,4 +592,8 @@ def main(descriptor: int, lifeline: int) -> int:
 if __name__ == "__main__":
     # The script's own folder is no place for the model's imports.
     del sys.path[0]
+    if sys.argv[1] == "--":
+        # Another program, such as an installer of strange code, within the walls of a model.
+        enclose(json.loads(sys.argv[2]))
+        os.execv(sys.argv[3], sys.argv[3:])  # noqa: S606 - no shell is wanted
     sys.exit(main(int(sys.argv[1]), int(sys.argv[2])))

@@ -6,7 +6,8 @@ per core, and would end innocent models; control groups are not writable in most
 
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -21,6 +22,8 @@ INSTANCE_VARIABLE = "QUADRAT_INSTANCE"
 Answer = TypeVar("Answer")
 BLOCK_BYTES = 512
 """The unit of `st_blocks`, whatever the file system's own."""
+
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass(slots=True)
@@ -123,20 +126,42 @@ class Space:
     memory_bytes: int
 
 
-def space_of(members: Members, scratch: Path) -> Space:
-    """What the files of an instance take: in its directory, of its user in shared ones, and deleted but open ones."""
-    disk = blocks_below(scratch)
-    memory = 0
-    if members.uid is not None:
-        disk += sum(blocks_of_user(folder, members.uid) for folder in TEMPORARY)
-        memory += blocks_of_user(MEMORY_FILES, members.uid)
+NO_SPACE = Space(0, 0)
+
+
+def space_of(members: Members, scratch: Path, shared: Mapping[int, Space]) -> Space:
+    """What the files of an instance take: in its directory, of its user in shared ones, and deleted but open ones.
+
+    Args:
+        members: Its processes.
+        scratch: Its directory.
+        shared: From `shared_space`.
+    """
+    disk, memory = blocks_below(scratch) * BLOCK_BYTES, 0
     device = _device_of(scratch)
     for where, blocks in _deleted_files(members).items():
         if where[0] == device:
-            disk += blocks
+            disk += blocks * BLOCK_BYTES
         else:
-            memory += blocks
-    return Space(disk * BLOCK_BYTES, memory * BLOCK_BYTES)
+            memory += blocks * BLOCK_BYTES
+    others = NO_SPACE if members.uid is None else shared.get(members.uid, NO_SPACE)
+    return Space(disk + others.disk_bytes, memory + others.memory_bytes)
+
+
+def shared_space(uids: Collection[int]) -> Mapping[int, Space]:
+    """What the files of each of these users take in directories that all may write into."""
+    disk = _blocks_by_user(TEMPORARY, uids)
+    memory = _blocks_by_user((MEMORY_FILES,), uids)
+    return {uid: Space(disk[uid] * BLOCK_BYTES, memory[uid] * BLOCK_BYTES) for uid in uids}
+
+
+def _blocks_by_user(folders: Sequence[Path], uids: Collection[int]) -> Mapping[int, int]:
+    blocks = dict.fromkeys(uids, 0)
+    for folder in folders if blocks else ():
+        for path, uid in files_of_users(folder, uids):
+            with suppress(OSError):  # removed meanwhile
+                blocks[uid] += blocks_below(path) + path.lstat().st_blocks
+    return blocks
 
 
 def blocks_below(folder: Path) -> int:
@@ -151,21 +176,16 @@ def blocks_below(folder: Path) -> int:
     return total
 
 
-def blocks_of_user(folder: Path, uid: int) -> int:
-    """Blocks of what a user owns in a directory that all may write into."""
-    return sum(blocks_below(path) + path.lstat().st_blocks for path in files_of_user(folder, uid))
-
-
-def files_of_user(folder: Path, uid: int) -> Iterator[Path]:
-    """The uppermost files and directories of a user in a directory that all may write into."""
+def files_of_users(folder: Path, uids: Collection[int]) -> Iterator[tuple[Path, int]]:
+    """The uppermost files and directories of these users in a directory that all may write into, and whose they are."""
     for entry in _scan(folder):
         facts = _facts(entry)
         if facts is None:
             continue
-        if facts.st_uid == uid:
-            yield Path(entry.path)
+        if facts.st_uid in uids:
+            yield Path(entry.path), facts.st_uid
         elif stat.S_ISDIR(facts.st_mode) and facts.st_mode & stat.S_IWOTH:
-            yield from files_of_user(Path(entry.path), uid)
+            yield from files_of_users(Path(entry.path), uids)
 
 
 def _scan(folder: Path) -> list["os.DirEntry[str]"]:
@@ -205,6 +225,9 @@ def _deleted_files(members: Members) -> dict[tuple[int, int], int]:
 
 
 def _resident_bytes(pid: int) -> int:
+    if psutil.LINUX:
+        # Ten times a second for each process, so without what the library does around it.
+        return int(Path(f"/proc/{pid}/statm").read_bytes().split()[1]) * _PAGE_BYTES
     try:
         return int(psutil.Process(pid).memory_info().rss)
     except psutil.Error as error:

@@ -8,14 +8,24 @@ and what space is left.
 import asyncio
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import structlog
 
-from quadrat.runner.usage import Members, Space, find_members, memory_bytes, resident_bytes, space_of
+from quadrat.runner.usage import (
+    NO_SPACE,
+    Members,
+    Space,
+    find_members,
+    memory_bytes,
+    resident_bytes,
+    shared_space,
+    space_of,
+)
 
 _log = structlog.get_logger(__name__)
 MIB = 1024 * 1024
@@ -24,11 +34,10 @@ TICKS_PER_SEARCH = 5
 """How often to look for new processes of the watched instances."""
 
 SPACE_TICK_S = 1.0
-_SPACE_PATIENCE = 10
+_SPACE_PATIENCE = 20
 """Counting files takes at most this part of the time."""
 
 DATA_LIMIT_SLACK_BYTES = 1024 * MIB
-_NO_SPACE = Space(0, 0)
 _RESERVE_BYTES = 1024 * MIB
 _RESERVE_SHARE = 20
 
@@ -74,7 +83,7 @@ class Watched:
     scratch: Path
     allowance: Allowance
     end: Callable[[str], None]
-    space: Space = _NO_SPACE
+    space: Space = NO_SPACE
 
     def load_problem(self) -> str | None:
         """Why it must end for its memory or its processes, if it must."""
@@ -87,9 +96,9 @@ class Watched:
         exceeded = all(memory_bytes(self.members, of_files) > limit for _ in range(2))
         return memory_sentence(limit) if exceeded else None
 
-    def space_problem(self) -> str | None:
-        """Why it must end for its files, if it must."""
-        self.space = space_of(self.members, self.scratch)
+    def space_problem(self, shared: Mapping[int, Space]) -> str | None:
+        """Why it must end for its files, if it must; `shared` is what users have in shared directories."""
+        self.space = space_of(self.members, self.scratch, shared)
         if self.space.disk_bytes > self.allowance.disk_bytes:
             return f"The model wrote more than {self.allowance.disk_bytes // MIB} MiB to the disk."
         return None
@@ -139,7 +148,10 @@ class Watch:
         while True:
             began = time.monotonic()
             instances = dict(self._watched)
-            self._end(await asyncio.to_thread(_find_problems, instances, Watched.space_problem))
+            uids = {watched.members.uid for watched in instances.values() if watched.members.uid is not None}
+            shared = await asyncio.to_thread(shared_space, uids)
+            ask = partial(Watched.space_problem, shared=shared)
+            self._end(await asyncio.to_thread(_find_problems, instances, ask))
             self._end(await asyncio.to_thread(_guard_disk, self._root, instances))
             await asyncio.sleep(max(SPACE_TICK_S, _SPACE_PATIENCE * (time.monotonic() - began)))
 

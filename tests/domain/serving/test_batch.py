@@ -9,13 +9,15 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from quadrat.base.clock import now
 from quadrat.base.ids import new_uuid
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.runner.base import Runner
 from quadrat.serving.actions import requests, versions
 from quadrat.serving.actions.access import VersionPath
+from quadrat.serving.housekeeping import RESULTS_KEPT, Housekeeper
 from quadrat.serving.outcomes import Outcome
 from quadrat.serving.store import requests as store
 from quadrat.serving.store.deployments import list_deployments
@@ -226,6 +228,24 @@ async def test_deleted_version_takes_its_requests_with_it(serving: ServingHouse,
     await wait_until(lambda: version.id not in engine.engine._pools)
     async with serving.db.begin() as tx:
         assert await store.list_requests(tx, version.id, ids) == []
+
+
+async def test_results_are_kept_for_their_time_and_no_longer(serving: ServingHouse, engine: Engine):
+    path = await serving.serve()
+    old, kept = await serving.submit(path, b'"old"', b'"kept"')
+    assert len(results(await serving.finished(path, [old, kept]))) == 2
+    for id_, days in ((old, 1), (kept, -1)):
+        at = now() - RESULTS_KEPT - timedelta(days=days)
+        async with serving.db.begin() as tx:
+            await tx.execute(update(request).where(request.c.id == id_).values(finished_at=at))
+    await Housekeeper(serving.db).look()
+
+    async def is_gone() -> bool:
+        async with serving.db.begin() as tx:
+            return not (await tx.execute(select(request.c.id).where(request.c.id == old))).all()
+
+    await serving.until(is_gone)
+    assert results(await serving.collect(path, [kept])) == ["kept"]
 
 
 async def some_finished(serving: ServingHouse, path: VersionPath, ids: list[UUID]) -> bool:

@@ -79,7 +79,8 @@ async def test_hundreds_of_idle_stops_and_starts_leave_nothing_behind(
         await cycle()
     after = await settle()
     assert len(seen) >= WARM_UP + CYCLES
-    assert (after.children, after.threads) == (before.children, before.threads)
+    assert after.children == before.children
+    assert after.threads <= before.threads + 8  # those of the pool for blocking calls come when they are needed
     assert after.descriptors <= before.descriptors + 3  # connections of the database's pool come and go
     assert after.tasks <= before.tasks + 3
     assert after.folders == before.folders

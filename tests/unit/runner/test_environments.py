@@ -1,6 +1,7 @@
 """Environments that several processes share, and builds that are killed."""
 
 import asyncio
+import json
 import os
 import signal
 import stat
@@ -8,13 +9,15 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 from tests.unit.runner.conftest import OWN_LANGUAGE, Workbench, pack, revision_of
 
-from quadrat.runner.accounts import own_account
+from quadrat.runner.accounts import BUILD_UID, own_account
 from quadrat.runner.base import BuildError, BuildStage, Runner
 from quadrat.runner.environments import environment_key, read_requirements
 from quadrat.runner.interpreters import Interpreter, Interpreters, probe
+from quadrat.runner.shim import landlock_version
 
 pytestmark = pytest.mark.anyio
 
@@ -206,3 +209,90 @@ async def test_probe_program_that_is_no_python_finds_nothing(tmp_path: Path) -> 
     script.chmod(0o755)
     assert await probe(script, own_account()) is None
     assert await probe(tmp_path / "missing", own_account()) is None
+
+
+# A package that is built from sources, and what its build finds out.
+SPY = """
+import json, os, zipfile
+
+def tried(do):
+    try:
+        return repr(do())[:80]
+    except OSError as error:
+        return type(error).__name__
+
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    runner = @RUNNER@
+    learned = {
+        "uid": os.getuid(),
+        "environments": tried(lambda: os.listdir(os.path.join(runner, "environments"))),
+        "other_read": tried(lambda: open(@OTHER@).read()),
+        "other_write": tried(lambda: open(@OTHER@, "a").write("x")),
+        "cache": tried(lambda: os.listdir(os.path.join(runner, "cache"))),
+        "environ": tried(lambda: open("/proc/@SERVER@/environ", "rb").read()),
+        "signal": tried(lambda: os.kill(@SERVER@, 0)),
+    }
+    # It may stay after its build, and is ended then.
+    if os.fork() == 0:
+        os.setsid()
+        os.closerange(0, 100)
+        while True:
+            __import__("time").sleep(1)
+    name = "spy-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(os.path.join(folder, name), "w") as wheel:
+        wheel.writestr("learned.json", json.dumps(learned))
+        facts = "spy-1.0.dist-info/"
+        wheel.writestr(facts + "METADATA", "Metadata-Version: 2.1\\nName: spy\\nVersion: 1.0\\n")
+        wheel.writestr(facts + "WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        wheel.writestr(facts + "RECORD", "")
+    return name
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the walls are Linux's")
+async def test_build_from_sources_learns_and_changes_nothing_of_others(bench: Workbench, open_dir: Path) -> None:
+    other = await bench.prepare({"model_package/model.py": MODEL, "model_package/requirements.txt": "six\n"})
+    (six,) = other.python.parent.parent.glob("lib/python*/site-packages/six.py")
+    facts = {"@RUNNER@": repr(str(open_dir / "runner")), "@OTHER@": repr(str(six)), "@SERVER@": str(os.getpid())}
+    backend = SPY
+    for name, value in facts.items():
+        backend = backend.replace(name, value)
+    files = {
+        "model_package/model.py": MODEL,
+        "model_package/requirements.txt": "./spy\n",
+        "model_package/spy/pyproject.toml": PROJECT.replace("slowpoke", "spy"),
+        "model_package/spy/backend.py": backend,
+    }
+    spied = await bench.prepare(files)
+    (learned,) = spied.python.parent.parent.glob("lib/python*/site-packages/learned.json")
+    found = json.loads(learned.read_text())
+    uid = found.pop("uid")
+    if os.geteuid() != 0 and not landlock_version():
+        pytest.skip("nothing is between a build and the server's files here")
+    assert set(found.values()) <= {"PermissionError", "FileNotFoundError"}, found
+    if os.geteuid() == 0:
+        assert uid not in {0, BUILD_UID}
+        owners = {path.lstat().st_uid for path in spied.python.parent.parent.rglob("*")}
+        assert owners <= {0, BUILD_UID}
+        async with asyncio.timeout(20):
+            while uid in map(uid_of, psutil.pids()):
+                await asyncio.sleep(0.05)
+
+
+async def test_source_distribution_without_a_wheel_is_installed_and_logged(bench: Workbench) -> None:
+    lines = len(bench.lines)
+    files = {"model_package/model.py": MODEL, "model_package/requirements.txt": "docopt==0.6.2\n"}
+    prepared = await bench.prepare(files)
+    assert list(prepared.python.parent.parent.glob("lib/python*/site-packages/docopt.py"))
+    said = [line.text for line in bench.lines[lines:]]
+    assert any("docopt==0.6.2" in text for text in said)
+    assert not any("no usable wheels" in text for text in said)
+
+
+def uid_of(pid: int) -> int | None:
+    """Of a process that has not ended."""
+    try:
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else process.uids().real
+    except psutil.Error:
+        return None

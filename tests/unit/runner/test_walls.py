@@ -259,14 +259,15 @@ async def test_disk_is_not_filled_from_shared_directories(folder: str, data_in: 
 
 @as_root
 async def test_whoever_nearly_fills_the_disk_is_ended_before_others_miss_it(tmp_path: Path) -> None:
-    with small_disk(400) as disk:
+    with small_disk(200) as disk:
         runner = LocalRunner(disk / "runner", uv_cache_dir=Path(tempfile.gettempdir()) / "quadrat-walls-cache")
         bench = Workbench(runner)
         modest, greedy = await bench.start(MODEL), await bench.start(MODEL)
         await ask(modest, "open('modest', 'wb').write(b'x' * 5_000_000)")
-        await lost(greedy, "fill('.', 2000, pause_s=0.1)", "disk is nearly full, and the model had written")
+        await ask(greedy, "open('greedy', 'wb').write(b'x' * 130 * 1024**2)")
+        await lost(greedy, "fill('.', 2000, 0.25, 1)", "disk is nearly full, and the model had written")
         async with asyncio.timeout(20):
-            while shutil.disk_usage(disk).free < 100 * MIB:
+            while shutil.disk_usage(disk).free < 120 * MIB:
                 await asyncio.sleep(0.05)
         assert await ask(modest, "os.path.getsize('modest')") == 5_000_000
         await runner.close()
