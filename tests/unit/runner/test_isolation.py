@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import re
+import secrets
 import shutil
 import signal
 import sys
@@ -276,10 +277,11 @@ async def test_process_that_flees_into_a_session_of_its_own_ends_with_its_instan
     folder.chmod(0o755)
     runner = LocalRunner(folder / "runner")
     bench = Workbench(runner)
-    instance = await bench.start(MODEL, environment={"MARK_FLED": "1"})
+    mark = f"MARK_{secrets.token_hex(8)}"  # what another run of this test has left must not count
+    instance = await bench.start(MODEL, environment={mark: "1"})
     await ask(instance, FLED)
     async with asyncio.timeout(20):
-        while len(started := of_instances("MARK_FLED")) < 2:  # between fork and exec the second has no environment
+        while len(started := of_instances(mark)) < 2:  # between fork and exec the second has no environment
             await asyncio.sleep(0.02)
     await instance.stop()
     await runner.close()
