@@ -32,6 +32,8 @@ from quadrat.imaging.pool import DecoderPool
 from quadrat.imaging.types import Bounds
 from quadrat.jobs.waiting import JobWaiter
 from quadrat.objects.columns.cache import ColumnCache
+from quadrat.objects.door import Door as ObjectDoor
+from quadrat.objects.intake import Intake as ObjectIntake
 from quadrat.objects.store.clock import CHANNEL
 from quadrat.runner.local import LocalRunner
 from quadrat.samples.door import Door
@@ -139,6 +141,7 @@ async def _open(
     scheduler.start()
     cleanup.push_async_callback(scheduler.stop)
     door = Door(db, authenticator)
+    object_door = ObjectDoor(db, authenticator)
     return HouseState(
         db=db,
         authenticator=authenticator,
@@ -167,6 +170,8 @@ async def _open(
         page_key=keys.signing,
         page_origins=static.store_origins(settings.store_url, settings.store_endpoint),
         columns=columns,
+        object_door=object_door,
+        object_intake=ObjectIntake(db, object_door, columns),
         blob_guard=SampleBlobGuard(db, blobs, references),
         references=references,
         door=door,

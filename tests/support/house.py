@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
 from ipaddress import IPv6Address
+from pathlib import Path
 from re import compile as pattern
 from typing import Any
 
@@ -25,6 +26,9 @@ from quadrat.identity.actions.tokens import create_token
 from quadrat.identity.actions.users import create_user
 from quadrat.identity.authenticator import Authenticator
 from quadrat.identity.types import Caller, NewUser, Organization, Project
+from quadrat.objects.columns.cache import ColumnCache
+from quadrat.objects.door import Door as ObjectDoor
+from quadrat.objects.intake import Intake as ObjectIntake
 from support.people import make_organization, make_project, unique_email
 
 LIMITS = Limits(
@@ -136,3 +140,11 @@ async def open_house(db: Database, cleanup: AsyncExitStack) -> House:
     cleanup.push_async_callback(listener.stop)
     state = {"db": db, "authenticator": authenticator, "limits": LIMITS, "public_url": None, "sealer": SEALER}
     return House(db, authenticator, listener, cleanup, state)
+
+
+def open_objects(house: House, folder: Path) -> None:
+    """What the operations on objects need besides: columns in memory, with their files in the folder."""
+    columns = ColumnCache(house.db, folder / "columns", 10**8)
+    door = ObjectDoor(house.db, house.authenticator)
+    intake = ObjectIntake(house.db, door, columns)
+    house.state |= {"columns": columns, "object_door": door, "object_intake": intake}

@@ -14,6 +14,8 @@ from quadrat.gaze.pictures.pool import Pictures
 from quadrat.identity.authenticator import Authenticator
 from quadrat.jobs.waiting import JobWaiter
 from quadrat.objects.columns.cache import ColumnCache
+from quadrat.objects.door import Door as ObjectDoor
+from quadrat.objects.intake import Intake as ObjectIntake
 from quadrat.samples.door import Door
 from quadrat.samples.intake import Intake
 from quadrat.samples.thumbnails import Thumbnails
@@ -97,6 +99,8 @@ class HouseState(TypedDict):
     page_key: bytes
     page_origins: tuple[str, ...]
     columns: ColumnCache
+    object_door: ObjectDoor
+    object_intake: ObjectIntake
     references: References
     thumbnails: Thumbnails
     door: Door

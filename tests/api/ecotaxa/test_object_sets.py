@@ -12,8 +12,7 @@ from sqlalchemy import text
 from quadrat.api.ecotaxa.app import create_app
 from quadrat.identity.permissions import PROJECT_VIEWER
 from quadrat.identity.types import Caller
-from quadrat.objects.columns.cache import ColumnCache
-from support.house import House, Person
+from support.house import House, Person, open_objects
 from support.object_sets import ObjectSet, add_image, add_objects, make_object_set, random_row
 
 FORBIDDEN, MISSING, NOT_FOUND = (
@@ -52,7 +51,7 @@ class Bench:
 
 @pytest.fixture
 async def bench(house: House, tmp_path: Path) -> Bench:
-    house.state["columns"] = ColumnCache(house.db, tmp_path / "columns", 10**8)
+    open_objects(house, tmp_path)
     owner, viewer, other = [await house.make_person() for _ in range(3)]
     async with house.db.begin() as tx:
         made = await make_object_set(tx, owner.caller, 6)
@@ -446,7 +445,7 @@ async def test_reading_a_hidden_project_is_refused_and_an_unknown_one_not_found(
 
 
 async def test_visible_project_shows_validated_objects_to_everybody(house: House, tmp_path: Path):
-    house.state["columns"] = ColumnCache(house.db, tmp_path / "columns", 10**8)
+    open_objects(house, tmp_path)
     owner = await house.make_person()
     async with house.db.begin() as tx:
         made = await make_object_set(tx, owner.caller, 2, visible=True)

@@ -14,11 +14,10 @@ from quadrat.api.ecotaxa.app import create_app
 from quadrat.db.engine import Database
 from quadrat.errors import QuadratError
 from quadrat.identity.permissions import PROJECT_VIEWER
-from quadrat.objects.columns.cache import ColumnCache
 from quadrat.objects.predicting import run
 from support.digit_objects import FEATURES, Digits, make_digits, run_job
 from support.extensions import without_extensions
-from support.house import House, Person, open_house
+from support.house import House, Person, open_house, open_objects
 
 # Each learns in a process of low priority.
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(400)]
@@ -56,7 +55,7 @@ async def desk(house: House, tmp_path: Path) -> Desk:
 
 
 async def open_desk(house: House, tmp_path: Path) -> Desk:
-    house.state["columns"] = ColumnCache(house.db, tmp_path / "columns", 10**8)
+    open_objects(house, tmp_path)
     owner, viewer, other = [await house.make_person() for _ in range(3)]
     async with house.db.begin() as tx:
         digits = await make_digits(tx, owner.caller)

@@ -43,12 +43,14 @@ async def _identify_if_possible(request: Request) -> Caller | None:
         return None
 
 
-_signed_in = Guard(_identify)
-_anyone = Guard(_identify_if_possible)
+signed_in = Guard(_identify)
+"""Finds the caller; refuses whoever has no valid credential."""
+anyone = Guard(_identify_if_possible)
+"""Finds the caller; None for a stranger."""
 
 
 async def _caller(
-    caller: Annotated[Caller, Depends(_signed_in)],
+    caller: Annotated[Caller, Depends(signed_in)],
     _documented: Annotated[object, Security(_bearer)],
     _documented_too: Annotated[str | None, Security(_cookie)],
 ) -> Caller:
@@ -60,7 +62,7 @@ SignedIn = Annotated[Caller, Depends(_caller)]
 
 
 async def _reader(
-    caller: Annotated[Caller | None, Depends(_anyone)],
+    caller: Annotated[Caller | None, Depends(anyone)],
     _documented: Annotated[object, Security(_bearer)],
     _documented_too: Annotated[str | None, Security(_cookie)],
 ) -> Caller | None:

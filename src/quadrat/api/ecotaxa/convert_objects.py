@@ -16,6 +16,7 @@ from quadrat.objects.actions.classification import Reverted
 from quadrat.objects.actions.objects import ObjectSheet
 from quadrat.objects.actions.queries import Counts, ObjectList, Parents
 from quadrat.objects.frames.specs import Ids
+from quadrat.objects.rules.fields import Field, Kind
 from quadrat.objects.rules.images import vault_name, vault_thumbnail_name
 from quadrat.objects.store.classification import Restorable
 from quadrat.objects.store.single import HistoryLine
@@ -28,6 +29,7 @@ _QUALIFICATIONS: Mapping[str, State | None] = {
     "P": State.PREDICTED,
     "=": None,
 }
+_TIMES = frozenset({Kind.DATE, Kind.TIME, Kind.MOMENT})
 _encoder = msgspec.json.Encoder()
 
 
@@ -92,9 +94,17 @@ def list_tail(found: ObjectList) -> bytes:
     return b'],"total_ids":%d}' % found.total
 
 
-def details(rows: Sequence[Sequence[Any]]) -> bytes:
+def details(rows: Sequence[Sequence[Any]], fields: Sequence[Field]) -> bytes:
     """Rows of details, with commas between them."""
+    if not any(field.kind in _TIMES for field in fields):
+        return _encoder.encode(rows)[1:-1]
     return _encoder.encode([[plain(value) for value in row] for row in rows])[1:-1]
+
+
+def whole_list(found: ObjectList, project_id: ProjectId, rows: Sequence[Sequence[Any]] | None) -> bytes:
+    """The JSON of a list that is made at once; without fields each row of details is empty."""
+    shown = empty_details(len(found.object_ids)) if rows is None else details(rows, found.fields)
+    return b"".join([*list_head(found, project_id), shown, list_tail(found)])
 
 
 def empty_details(n: int) -> bytes:
@@ -111,11 +121,11 @@ async def stream(found: ObjectList, project_id: ProjectId, rows: AsyncIterator[S
     async for row in rows:
         pending.append(row)
         if len(pending) == 1_000:
-            yield (b"" if first else b",") + details(pending)
+            yield (b"" if first else b",") + details(pending, found.fields)
             first = False
             pending = []
     if pending:
-        yield (b"" if first else b",") + details(pending)
+        yield (b"" if first else b",") + details(pending, found.fields)
     yield list_tail(found)
 
 

@@ -1,6 +1,6 @@
 """Classifying objects: by people, by machines, and going back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +26,7 @@ from quadrat.objects.types import Permission, State, TaxonId
 KEEP = -1
 """Stands for "the present category" among given taxa."""
 MOST_PREDICTIONS = 3
+_MOST_AT_ONCE = 20_000
 
 Filters = Mapping[str, str | None]
 
@@ -75,8 +76,8 @@ async def check_decisions(tx: AsyncConnection, object_ids: Ids, taxa: Ids) -> No
     Raises:
         QuadratError: invalid.
     """
-    _check_lengths(object_ids, classifications=taxa)
-    await _check_taxa(tx, distinct(taxa[taxa != KEEP]))
+    check_lengths(object_ids, classifications=taxa)
+    await check_taxa(tx, distinct(taxa[taxa != KEEP]))
 
 
 async def decide(
@@ -88,6 +89,42 @@ async def decide(
     n, n_found = await store.decide(tx, change, (object_ids[last], taxa[last]), state, caller.user_id)
     check_found(n_found, last)
     return n
+
+
+class SomeGoneError(Exception):
+    """Of several decisions at least one names an object that is not there; each has to be made alone."""
+
+
+async def decide_together(
+    tx: AsyncConnection, project_id: ProjectId, decisions: Sequence[store.Decision]
+) -> Sequence[int]:
+    """Several decisions, one after the other; how many objects each changed. The callers have been admitted.
+
+    Raises:
+        SomeGoneError: Nothing was changed.
+    """
+    changed: list[int] = []
+    for some in _apart(decisions):
+        change = await begin_change(tx, project_id)
+        n, n_found = await store.decide_together(tx, change, some)
+        if n_found < sum(len(each.object_ids) for each in some):
+            raise SomeGoneError
+        changed += n
+    return changed
+
+
+def _apart(decisions: Sequence[store.Decision]) -> Iterator[Sequence[store.Decision]]:
+    """Runs of decisions in which no object is twice, none longer than is good."""
+    run: list[store.Decision] = []
+    ids = np.empty(0, np.int64)
+    for each in decisions:
+        both = np.concatenate([ids, each.object_ids])
+        if run and (len(both) > _MOST_AT_ONCE or len(distinct(both)) < len(both)):
+            yield run
+            run, both = [], each.object_ids
+        run.append(each)
+        ids = both
+    yield run
 
 
 async def classify_auto(
@@ -111,10 +148,10 @@ async def classify_auto(
         QuadratError: invalid lists, taxa or scores; not_found, forbidden.
     """
     object_ids, taxa, scores = guesses
-    _check_lengths(object_ids, classifications=taxa, scores=scores)
+    check_lengths(object_ids, classifications=taxa, scores=scores)
     _check_scores(scores)
     project_id = await open_objects(tx, caller, object_ids, Permission.CLASSIFY, cache)
-    await _check_taxa(tx, distinct(taxa))
+    await check_taxa(tx, distinct(taxa))
     last = last_of_each(object_ids)
     change = await begin_change(tx, project_id)
     n_found = await store.predict(tx, change, (object_ids[last], taxa[last], scores[last]), keep_log=keep_log)
@@ -140,7 +177,7 @@ async def classify_auto_multiple(
     best = [sorted(each, key=lambda guess: -guess[1])[:MOST_PREDICTIONS] for each in guesses]
     scores = np.array([score for each in guesses for _, score in each], np.float64)
     _check_scores(scores)
-    await _check_taxa(tx, np.unique(np.array([taxon for each in guesses for taxon, _ in each], np.int64)))
+    await check_taxa(tx, np.unique(np.array([taxon for each in guesses for taxon, _ in each], np.int64)))
     first = np.array([each[0][0] for each in best], np.int64), np.array([each[0][1] for each in best], np.float64)
     n = await classify_auto(tx, caller, (object_ids, *first), keep_log=keep_log)
     last = {int(id_): each for id_, each in zip(object_ids, best, strict=True)}
@@ -183,7 +220,7 @@ async def reclassify(
     taxon_id, reason = into
     if not reason.strip():
         raise _invalid("reason", "Give a reason, such as W.")
-    await _check_taxa(tx, np.array([taxon_id], np.int64), field="forced_id")
+    await check_taxa(tx, np.array([taxon_id], np.int64), field="forced_id")
     selection = await read_selection(tx, caller, project_id, filters)
     change = await begin_change(tx, project_id)
     selected = await select_objects(tx, cache, selection, before=change.number)
@@ -275,7 +312,7 @@ async def open_objects(
     known = await object_store.projects_of(tx, object_ids)
     await open_sets(tx, caller, list(known), permission)
     if sum(known.values()) < len(distinct(object_ids)):
-        raise _not_found()
+        raise objects_not_found()
     if len(known) > 1:
         raise _invalid("target_ids", "All objects must be in one project.")
     return next(iter(known))
@@ -294,7 +331,12 @@ def _invalid(field: str, message: str) -> QuadratError:
     return QuadratError(ErrorKind.INVALID, message, field=field)
 
 
-def _check_lengths(object_ids: Ids, **lists: Ids | Numbers) -> None:
+def check_lengths(object_ids: Ids, **lists: Ids | Numbers) -> None:
+    """Refuse lists that are not as long as that of the objects.
+
+    Raises:
+        QuadratError: invalid.
+    """
     for name, values in lists.items():
         if len(values) != len(object_ids):
             raise _invalid(name, f"There are {len(values)} {name} for {len(object_ids)} objects; one each is needed.")
@@ -305,13 +347,19 @@ def _check_scores(scores: Numbers) -> None:
         raise _invalid("scores", "Scores must be between 0 and 1.")
 
 
-async def _check_taxa(tx: AsyncConnection, taxa: Ids, *, field: str = "classifications") -> None:
+async def check_taxa(tx: AsyncConnection, taxa: Ids, *, field: str = "classifications") -> None:
+    """Refuse numbers that are no taxa.
+
+    Raises:
+        QuadratError: invalid.
+    """
     unknown = await object_store.unknown_taxa(tx, taxa)
     if unknown:
         raise _invalid(field, f"There is no taxon {', '.join(map(str, sorted(unknown)[:5]))}.")
 
 
-def _not_found() -> QuadratError:
+def objects_not_found() -> QuadratError:
+    """Some of the objects are not there."""
     return QuadratError(ErrorKind.NOT_FOUND, "Object not found", field="target_ids")
 
 
@@ -322,4 +370,4 @@ def check_found(n_found: int, wanted: Ids) -> None:
         QuadratError: not_found.
     """
     if n_found < len(wanted):
-        raise _not_found()
+        raise objects_not_found()

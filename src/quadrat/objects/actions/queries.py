@@ -27,7 +27,7 @@ from quadrat.objects.store import vectors
 from quadrat.objects.store.arrays import to_ids
 from quadrat.objects.store.filters import look_up, lowered
 from quadrat.objects.store.objects import find_parents
-from quadrat.objects.store.projects import free_columns
+from quadrat.objects.store.projects import read_project
 from quadrat.objects.types import Permission, State
 
 _DETAILS_AT_A_TIME = 5_000
@@ -114,8 +114,19 @@ async def list_objects(
         QuadratError: not_found, forbidden; invalid filters.
     """
     await open_set(tx, caller, project_id, Permission.READ)
+    return await list_admitted(tx, cache, caller, project_id, wanted)
+
+
+async def list_admitted(
+    tx: AsyncConnection, cache: ColumnCache, caller: Caller | None, project_id: ProjectId, wanted: ListRequest
+) -> ObjectList:
+    """As `list_objects`, for a caller who has been let in already; the connection need not be in a transaction.
+
+    Raises:
+        QuadratError: invalid filters.
+    """
     selection = await read_selection(tx, caller, project_id, wanted.filters)
-    free = await free_columns(tx, project_id)
+    clock, free = await read_project(tx, project_id)
     order, fields = read_order(wanted.order, free), read_fields(wanted.fields, free)
     like = _SIMILAR.fullmatch((wanted.order or "").strip())
     if like is not None:
@@ -126,7 +137,7 @@ async def list_objects(
     owners = None
     if specs.owner_of_field(order.field) is not None:
         owners = await column_store.ranks_of_owners(tx, project_id, order.field)
-    async with cache.reading(tx, project_id, _needs(selection.conditions, order)) as reading:
+    async with cache.reading(tx, project_id, _needs(selection.conditions, order), clock=clock) as reading:
 
         def work() -> ObjectList:
             mask = in_memory.select(reading.view, selection, pattern)

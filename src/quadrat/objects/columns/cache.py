@@ -143,7 +143,13 @@ class ColumnCache:
 
     @asynccontextmanager
     async def reading(
-        self, tx: AsyncConnection, project_id: ProjectId, needs: Needs, *, before: int | None = None
+        self,
+        tx: AsyncConnection,
+        project_id: ProjectId,
+        needs: Needs,
+        *,
+        before: int | None = None,
+        clock: ClockState | None = None,
     ) -> AsyncIterator[Reading]:
         """The columns as they are for everyone who looks now, or newer; they do not change inside the block.
 
@@ -152,10 +158,11 @@ class ColumnCache:
             project_id: Whose objects.
             needs: What the query needs beside the core.
             before: The change that the transaction itself is about to make, once it holds the clock.
+            clock: The project's, where it has just been read.
         """
         wanted, annotations = {*CORE, *needs.columns}, needs.annotations
         entry = self._entries.setdefault(project_id, _Entry())
-        clock = await read_clock(tx, project_id)
+        clock = clock or await read_clock(tx, project_id)
         if before is not None:
             clock = replace(clock, last=before - 1)
         while True:

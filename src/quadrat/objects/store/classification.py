@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -17,7 +18,7 @@ from quadrat.identity.types import ProjectId, UserId
 from quadrat.objects.frames.sets import distinct
 from quadrat.objects.frames.specs import Ids, Numbers
 from quadrat.objects.rules.classification import EPOCH, Reversion
-from quadrat.objects.store.arrays import integers, numbers
+from quadrat.objects.store.arrays import integers, numbers, to_ids
 from quadrat.objects.store.clock import CHANNEL, MOST_NAMED_OBJECTS, forget_changes
 from quadrat.objects.types import State
 
@@ -64,11 +65,13 @@ noted AS (
         kind = CASE WHEN c.kind = excluded.kind THEN c.kind ELSE 'added' END,
         object_ids = CASE WHEN c.kind = excluded.kind THEN c.object_ids || excluded.object_ids END
 )"""
-# The author works in the project, and has just assigned these.
+# The authors work in the project, and have just assigned these: pairs of author and taxon, the latest first.
 _REMEMBERED = """
 remembered AS (
     INSERT INTO objects.user_project AS u (user_id, project_id, used_at, recent_taxa)
-    VALUES (:author, :project, now(), :recent)
+    SELECT author, :project, now(), coalesce(array_agg(taxon ORDER BY place) FILTER (WHERE taxon <> -1), '{}')
+    FROM unnest(:recent_authors, :recent_taxa) WITH ORDINALITY AS r (author, taxon, place)
+    GROUP BY author ORDER BY author
     ON CONFLICT (user_id, project_id) DO UPDATE SET used_at = excluded.used_at, recent_taxa = ARRAY(
         SELECT id FROM (
             SELECT id, min(place) AS place
@@ -78,33 +81,55 @@ remembered AS (
 )"""
 _DONE = "SELECT n, CASE WHEN n > 0 THEN pg_notify(:channel, :project ::text) IS NOT NULL END"
 
-_DECIDE = text(f"""
+
+def _decide(given: str, by: str, letter: str, answer: str) -> Any:
+    """Decisions.
+
+    Args:
+        given: Where they come from, with a name for each column.
+        by: Who decides.
+        letter: Into which state; NULL for the present one.
+        answer: Number of the part that an object belongs to; how many of each part changed is answered.
+    """
+    statement = f"""
 WITH given AS (
-    SELECT id, nullif(taxon, -1) AS taxon FROM unnest(:ids, :taxa) AS g (id, taxon)
+    SELECT * FROM unnest({given})
 ),
 wanted AS (
-    SELECT o.*, o.ctid AS place, coalesce(given.taxon, o.taxon_id) AS new_taxon,
-           coalesce(:state, o.state)::char(1) AS new_state
+    SELECT o.*, o.ctid AS place, coalesce(nullif(given.taxon, -1), o.taxon_id) AS new_taxon,
+           coalesce({letter}, o.state)::char(1) AS new_state, CAST({by} AS bigint) AS by_id, {answer} AS part
     FROM given JOIN objects.object o ON o.id = given.id
     WHERE o.project_id = :project
 ),
 old AS MATERIALIZED (
     SELECT *, true AS logged FROM wanted
     WHERE new_taxon IS NOT NULL AND new_state <> 'U' AND (
-        new_taxon IS DISTINCT FROM taxon_id OR new_state <> state OR (new_state <> 'P' AND author_id <> :author))
+        new_taxon IS DISTINCT FROM taxon_id OR new_state <> state OR (new_state <> 'P' AND author_id <> by_id))
 ),
 done AS (
     UPDATE objects.object o SET
         taxon_id = old.new_taxon,
         state = old.new_state,
-        author_id = CASE WHEN old.new_state <> 'P' THEN :author END,
+        author_id = CASE WHEN old.new_state <> 'P' THEN old.by_id END,
         decided_at = CASE WHEN old.new_state <> 'P' THEN :at END,
         predicted_taxon_id = CASE WHEN old.new_state = 'P' THEN old.new_taxon ELSE old.predicted_taxon_id END,
         predicted_at = CASE WHEN old.new_state = 'P' THEN :at ELSE old.predicted_at END
     FROM old WHERE o.ctid = old.place
 ), {_LINES}, {_COUNTS}, {_NOTED}, {_REMEMBERED}
-{_DONE}, (SELECT count(*) FROM wanted) FROM touched
-""")  # noqa: S608 - constants of this module
+{_DONE}, (SELECT count(*) FROM wanted),
+       (SELECT coalesce(array_agg(ARRAY[part, n]), '{{}}') FROM (SELECT part, count(*) AS n FROM old GROUP BY part) p)
+FROM touched
+"""  # noqa: S608 - constants of this module
+    return text(statement)
+
+
+_DECIDE = _decide(":ids, :taxa) AS g (id, taxon", ":author", ":state", "0")
+_DECIDE_TOGETHER = _decide(
+    ":ids, :taxa, :authors, :letters, :parts) AS g (id, taxon, author, letter, part",
+    "given.author",
+    "CASE WHEN given.letter > 0 THEN chr(CAST(given.letter AS int)) END",
+    "given.part",
+)
 
 _PREDICT = text(f"""
 WITH given AS (
@@ -234,6 +259,23 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Decision:
+    """What one person decides about objects of one project.
+
+    Args:
+        object_ids: Which, each once.
+        taxa: For each; -1 keeps the present one.
+        state: For all; None keeps the present one.
+        author_id: Who.
+    """
+
+    object_ids: Ids
+    taxa: Ids
+    state: State | None
+    author_id: UserId
+
+
+@dataclass(frozen=True, slots=True)
 class Restorable:
     """What a revert does to one object; without a line it becomes unclassified."""
 
@@ -259,16 +301,53 @@ async def decide(
         author_id: Who.
     """
     object_ids, taxa = given
+    authors, recent = _recent([Decision(object_ids, taxa, state, author_id)])
     parameters = {
         "ids": integers(object_ids),
         "taxa": integers(taxa),
         "state": None if state is None else state.value,
         "author": author_id,
-        "recent": integers(distinct(taxa[taxa != -1])[:_MOST_RECENT_TAXA]),
+        "recent_authors": integers(authors),
+        "recent_taxa": integers(recent),
         "most_recent": _MOST_RECENT_TAXA,
     }
-    n, _, n_found = await _run(tx, change, _DECIDE, parameters)
+    n, _, n_found, _ = await _run(tx, change, _DECIDE, parameters)
     return n, n_found
+
+
+async def decide_together(tx: AsyncConnection, change: Change, decisions: Sequence[Decision]) -> tuple[list[int], int]:
+    """Several decisions as one change; how many objects each changed, and how many are there of all.
+
+    Args:
+        tx: The transaction.
+        change: Which change this is.
+        decisions: No object may be in two of them.
+    """
+    lengths = [len(each.object_ids) for each in decisions]
+    authors, taxa = _recent(decisions)
+    parameters = {
+        "ids": integers(np.concatenate([each.object_ids for each in decisions])),
+        "taxa": integers(np.concatenate([each.taxa for each in decisions])),
+        "authors": integers(np.repeat([each.author_id for each in decisions], lengths)),
+        "letters": integers(np.repeat([0 if each.state is None else ord(each.state) for each in decisions], lengths)),
+        "parts": integers(np.repeat(np.arange(len(decisions)), lengths)),
+        "recent_authors": integers(authors),
+        "recent_taxa": integers(taxa),
+        "most_recent": _MOST_RECENT_TAXA,
+    }
+    _, _, n_found, changed = await _run(tx, change, _DECIDE_TOGETHER, parameters)
+    by_part = dict(changed)
+    return [by_part.get(part, 0) for part in range(len(decisions))], n_found
+
+
+def _recent(decisions: Sequence[Decision]) -> tuple[Ids, Ids]:
+    """Pairs of author and assigned taxon, of each author the latest first; -1 for none."""
+    latest: dict[int, dict[int, None]] = {}
+    for each in reversed(decisions):
+        taxa = latest.setdefault(each.author_id, {})
+        taxa.update(dict.fromkeys(distinct(each.taxa[each.taxa != -1])[:_MOST_RECENT_TAXA].tolist()))
+    pairs = [(author, taxon) for author, taxa in latest.items() for taxon in list(taxa)[:_MOST_RECENT_TAXA] or [-1]]
+    return to_ids([author for author, _ in pairs]), to_ids([taxon for _, taxon in pairs])
 
 
 async def predict(

@@ -1,29 +1,42 @@
 """Lists of objects in SQL: details of given objects, and whole queries where no columns are held in memory."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, collate, func, select
+from sqlalchemy import BigInteger, ColumnElement, Dialect, Text, any_, bindparam, collate, func, select
+from sqlalchemy.dialects.postgresql import ARRAY, psycopg
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.identity.types import ProjectId
 from quadrat.objects.frames.specs import Ids
 from quadrat.objects.rules.fields import Field, Kind, Order
 from quadrat.objects.rules.filters import Selection
-from quadrat.objects.store.arrays import any_of
+from quadrat.objects.store.arrays import driver, integers
 from quadrat.objects.store.fields import column, joined
 from quadrat.objects.store.filters import where
 from quadrat.objects.tables import object_, project_taxon
 
+_DIALECT: Dialect = psycopg.PGDialect_psycopg()
+
 
 async def details(tx: AsyncConnection, object_ids: Ids, fields: Sequence[Field]) -> dict[int, Sequence[Any]]:
     """The values of the fields for each object that exists."""
+    statement, parameters = _details(tuple(fields))
+    found = await (await driver(tx)).execute(statement, {**parameters, "ids": integers(object_ids)})
+    return {row[0]: row[1:] for row in await found.fetchall()}
+
+
+@lru_cache(200)
+def _details(fields: tuple[Field, ...]) -> tuple[bytes, dict[str, Any]]:
+    """The statement as the driver takes it, with its constants: nothing of it has to be made for every window."""
     query = (
         select(object_.c.id, *(column(field) for field in fields))
         .select_from(joined(fields))
-        .where(any_of(object_.c.id, object_ids))
+        .where(object_.c.id == any_(bindparam("ids", type_=ARRAY(BigInteger))))
     )
-    return {row[0]: row[1:] for row in await tx.execute(query)}
+    made = query.compile(dialect=_DIALECT)
+    return str(made).encode(), {name: value for name, value in made.params.items() if name != "ids"}
 
 
 async def select_window(

@@ -8,6 +8,7 @@ from fastapi import Depends, Query, Request
 from starlette.responses import Response, StreamingResponse
 
 from quadrat.api.ecotaxa import convert_objects as convert
+from quadrat.api.ecotaxa import short_ways
 from quadrat.api.ecotaxa.auth import Anyone, SignedIn
 from quadrat.api.ecotaxa.schemas.object_sets import (
     BulkUpdateReq,
@@ -21,7 +22,7 @@ from quadrat.api.ecotaxa.schemas.object_sets import (
     PredictionsRsp,
     ProjectFilters,
 )
-from quadrat.api.guard import new_router
+from quadrat.api.guard import new_router, with_short_way
 from quadrat.api.wire import Tx
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.identity.types import ProjectId, UserId
@@ -34,7 +35,6 @@ from quadrat.objects.types import TaxonId
 router = new_router("objects")
 _JSON = "application/json"
 _DETAILED_AT_ONCE = 5_000
-_LISTED_AT_ONCE = 20_000
 
 
 async def _cache(request: Request) -> ColumnCache:
@@ -72,6 +72,7 @@ async def _how(dry_run: bool, target: Id | None = None) -> tuple[UserId | None, 
 
 
 @router.post("/object_set/{project_id}/query", operation_id="get_object_set", response_model=ObjectSetQueryRsp)
+@with_short_way(short_ways.query)
 async def get_object_set(
     request: Request,
     tx: Tx,
@@ -87,13 +88,7 @@ async def get_object_set(
         return StreamingResponse(convert.stream(found, project_id, rows), media_type=_JSON)
     rows_ = await queries.details(tx, found.object_ids, found.fields) if found.fields else None
 
-    def encode() -> bytes:
-        n = len(found.object_ids)
-        details = convert.empty_details(n) if rows_ is None else convert.details(rows_)
-        return b"".join([*convert.list_head(found, project_id), details, convert.list_tail(found)])
-
-    body = await asyncio.to_thread(encode) if len(found.object_ids) > _LISTED_AT_ONCE else encode()
-    return Response(body, media_type=_JSON)
+    return Response(await asyncio.to_thread(convert.whole_list, found, project_id, rows_), media_type=_JSON)
 
 
 @router.post("/object_set/{project_id}/summary", operation_id="get_object_set_summary")
@@ -113,6 +108,7 @@ async def query_object_set_parents(tx: Tx, columns: Columns, caller: SignedIn, b
 
 
 @router.post("/object_set/classify", operation_id="classify_object_set")
+@with_short_way(short_ways.classify)
 async def classify_object_set(tx: Tx, columns: Columns, caller: SignedIn, body: ClassifyReq) -> int:
     """Decide on objects; answers how many changed."""
     state = convert.qualification(body.wanted_qualification)
