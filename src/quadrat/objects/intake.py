@@ -6,11 +6,14 @@ take one turn for all who wait.
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from quadrat.db.engine import Database
 from quadrat.db.together import Together
 from quadrat.identity.types import Caller, ProjectId
 from quadrat.objects.actions.classification import (
     KEEP,
+    Decided,
     SomeGoneError,
     check_lengths,
     check_taxa,
@@ -20,8 +23,9 @@ from quadrat.objects.actions.classification import (
 )
 from quadrat.objects.columns.cache import ColumnCache
 from quadrat.objects.door import Door
+from quadrat.objects.frames.frame import Decisions
 from quadrat.objects.frames.sets import distinct, last_of_each
-from quadrat.objects.frames.specs import Ids
+from quadrat.objects.frames.specs import Ids, moment_of
 from quadrat.objects.store.classification import Decision
 from quadrat.objects.types import Permission, State
 
@@ -73,8 +77,23 @@ class Intake:
     async def _write(self, project_id: ProjectId, decisions: Sequence[Decision]) -> Sequence[int | Exception]:
         try:
             async with self._db.begin() as tx:
-                return await decide_together(tx, project_id, decisions)
+                made = await decide_together(tx, project_id, decisions)
         except SomeGoneError:
             if len(decisions) > 1:
                 raise  # each is then made alone
             return [objects_not_found()]
+        for each in made:
+            await self._cache.decided(project_id, each.change.number, _as_columns(each))
+        return [n for each in made for n in each.counts()]
+
+
+def _as_columns(made: Decided) -> Decisions:
+    lengths = [len(each.object_ids) for each in made.decisions]
+    return Decisions(
+        np.concatenate([each.object_ids for each in made.decisions]),
+        np.concatenate([each.taxa for each in made.decisions]),
+        np.repeat(np.array([each.letter for each in made.decisions], np.int64), lengths),
+        np.repeat(np.array([each.author_id for each in made.decisions], np.int64), lengths),
+        moment_of(made.change.at),
+        made.object_ids,
+    )

@@ -22,6 +22,7 @@ from quadrat.api.wire import install_errors, serve_both_slashes
 
 PREFIX = "/api"
 _ROUTERS = (
+    object_sets.router,  # looked at first: what people wait for
     misc.router,
     users.router,
     projects.router,
@@ -31,7 +32,6 @@ _ROUTERS = (
     jobs.router,
     vault.router,
     exports.router,
-    object_sets.router,
     objects.router,
     prediction.router,
 )

@@ -91,26 +91,45 @@ async def decide(
     return n
 
 
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A change that decisions have made.
+
+    Args:
+        change: Which.
+        decisions: In the order in which they were made.
+        object_ids: The objects that are others now, rising.
+    """
+
+    change: store.Change
+    decisions: Sequence[store.Decision]
+    object_ids: Ids
+
+    def counts(self) -> Sequence[int]:
+        """How many objects each of the decisions changed."""
+        return [int(np.isin(each.object_ids, self.object_ids).sum()) for each in self.decisions]
+
+
 class SomeGoneError(Exception):
     """Of several decisions at least one names an object that is not there; each has to be made alone."""
 
 
 async def decide_together(
     tx: AsyncConnection, project_id: ProjectId, decisions: Sequence[store.Decision]
-) -> Sequence[int]:
-    """Several decisions, one after the other; how many objects each changed. The callers have been admitted.
+) -> Sequence[Decided]:
+    """Several decisions, one after the other, in as few changes as that takes. The callers have been admitted.
 
     Raises:
         SomeGoneError: Nothing was changed.
     """
-    changed: list[int] = []
+    made = []
     for some in _apart(decisions):
         change = await begin_change(tx, project_id)
-        n, n_found = await store.decide_together(tx, change, some)
+        object_ids, n_found = await store.decide_together(tx, change, some)
         if n_found < sum(len(each.object_ids) for each in some):
             raise SomeGoneError
-        changed += n
-    return changed
+        made.append(Decided(change, some, object_ids))
+    return made
 
 
 def _apart(decisions: Sequence[store.Decision]) -> Iterator[Sequence[store.Decision]]:

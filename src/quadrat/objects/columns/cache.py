@@ -20,7 +20,7 @@ from quadrat.errors import QuadratError
 from quadrat.identity.types import ProjectId
 from quadrat.objects.columns.files import ColumnFiles
 from quadrat.objects.columns.locks import ReadWriteLock
-from quadrat.objects.frames.frame import Frame, View
+from quadrat.objects.frames.frame import Decisions, Frame, View
 from quadrat.objects.frames.sorting import Permutation
 from quadrat.objects.frames.specs import (
     ACQUISITION,
@@ -217,6 +217,22 @@ class ColumnCache:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def decided(self, project_id: ProjectId, number: int, made: Decisions) -> None:
+        """Decisions of this process have been committed: where nothing else came between, nobody has to read them.
+
+        Args:
+            project_id: Where.
+            number: Of the change.
+            made: What it did.
+        """
+        entry = self._entries.get(project_id)
+        if entry is None or entry.frame is None or entry.frame.annotations is not None:
+            return
+        async with entry.lock.writing():
+            frame = entry.frame
+            if frame is not None and frame.number == number - 1 and await asyncio.to_thread(frame.decide, made):
+                frame.number = number
 
     async def _follow_soon(self, project_id: ProjectId) -> None:
         await asyncio.sleep(_FOLLOW_AFTER_S)

@@ -31,7 +31,7 @@ class ColumnFiles:
         """The column as a mapped array, when there is a file of it."""
         path = self._path(project_id, content, column)
         try:
-            array = np.load(path, mmap_mode="r")
+            array = _mapped(path)
             texts = None
             if path.with_suffix(".texts").exists():
                 blob = path.with_suffix(".texts").read_bytes()
@@ -54,7 +54,7 @@ class ColumnFiles:
             with part.open("wb") as file:
                 np.save(file, array, allow_pickle=False)
             part.replace(path)
-            mapped: Array = np.load(path, mmap_mode="r")
+            mapped = _mapped(path)
         except OSError:
             return array
         return mapped
@@ -73,3 +73,9 @@ def _replace(path: Path, content: bytes) -> None:
     part = path.with_suffix(f".{uuid4().hex}")
     part.write_bytes(content)
     part.replace(path)
+
+
+def _mapped(path: Path) -> Array:
+    # As a plain array: numpy's own class for mapped ones makes a Python object of every slice that it looks after.
+    mapped: Array = np.load(path, mmap_mode="r").view(np.ndarray)
+    return mapped

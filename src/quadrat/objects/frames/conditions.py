@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 
 import numpy as np
 
@@ -11,7 +11,6 @@ from quadrat.objects.frames.frame import View
 from quadrat.objects.frames.specs import Array, Column, Mask
 from quadrat.objects.rules.filters import Conditions, NumberRange, Selection, StatusFilter, TextMatch, Times
 
-_PG_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _PG_DAY = dt.date(2000, 1, 1)
 _VALIDATED, _PREDICTED = ord("V"), ord("P")
 
@@ -199,7 +198,7 @@ def _microseconds(time: dt.time | None) -> int | None:
 
 
 def _moment(moment: datetime | None) -> int | None:
-    return None if moment is None else (moment - _PG_EPOCH) // dt.timedelta(microseconds=1)
+    return None if moment is None else specs.moment_of(moment)
 
 
 def _number(view: View, wanted: NumberRange) -> Mask:

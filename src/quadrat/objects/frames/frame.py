@@ -7,7 +7,23 @@ from uuid import UUID
 import numpy as np
 
 from quadrat.objects.frames.sorting import Permutation, same
-from quadrat.objects.frames.specs import CORE, Array, Column, Form, Ids, Positions, Source
+from quadrat.objects.frames.specs import (
+    AUTHOR,
+    CORE,
+    DECIDED_AT,
+    NO_ID,
+    NO_MOMENT,
+    PREDICTED_AT,
+    PREDICTED_TAXON,
+    STATE,
+    TAXON,
+    Array,
+    Column,
+    Form,
+    Ids,
+    Positions,
+    Source,
+)
 from quadrat.objects.frames.texts import DistinctTexts
 
 _LARGEST_SMALL_ID = np.iinfo(np.int32).max
@@ -39,6 +55,27 @@ class View:
     values: Mapping[Column, Array]
     texts: Mapping[Column, DistinctTexts]
     annotations: Annotations | None
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """What people have decided, in one change.
+
+    Args:
+        object_ids: Which objects were named, each once.
+        taxa: For each; -1 for the one before.
+        letters: Codes of their states; 0 for the one before.
+        authors: Who decided on each.
+        at: When, as a column of moments has it.
+        changed: Those of the objects that are others now, rising.
+    """
+
+    object_ids: Ids
+    taxa: Ids
+    letters: Ids
+    authors: Ids
+    at: int
+    changed: Ids
 
 
 class Frame:
@@ -119,6 +156,35 @@ class Frame:
                 if len(moved) and not permutation.soil(moved):
                     del self.permutations[column]
             self.values[column] = _assigned(before, positions, after)
+
+    def decide(self, made: Decisions) -> bool:
+        """What decisions do to the held state columns; nothing, and False, where not all that changed is held.
+
+        The same as `rules.classification.transition`, for what is known to have changed.
+        """
+        at = self.positions_of(made.changed)
+        if len(at) < len(made.changed) or self.annotations is not None:
+            return False
+        order = np.argsort(made.object_ids, kind="stable")
+        given = order[np.searchsorted(made.object_ids, made.changed, sorter=order)]
+        letters, taxa = made.letters[given], made.taxa[given]
+        states = np.where(letters == 0, self.values[STATE][at], letters).astype(np.uint8)
+        taxa = np.where(taxa == NO_ID, self.values[TAXON][at], taxa)
+        is_predicted = states == ord("P")
+        moments = np.full(len(at), made.at)
+        values: dict[Column, Array] = {STATE: states, TAXON: taxa}
+        for column, predicted, decided in (
+            (AUTHOR, np.full(len(at), NO_ID), made.authors[given]),
+            (DECIDED_AT, np.full(len(at), NO_MOMENT), moments),
+            (PREDICTED_TAXON, taxa, None),
+            (PREDICTED_AT, moments, None),
+        ):
+            if column in self.values:
+                values[column] = np.where(
+                    is_predicted, predicted, self.values[column][at] if decided is None else decided
+                )
+        self.change_state(made.changed, values)
+        return True
 
     def change_annotations(self, object_ids: Ids, found: tuple[Ids, Ids]) -> None:
         """What history now says of some objects: pairs of object and author."""

@@ -15,6 +15,7 @@ from quadrat.objects.frames.specs import NO_ID, NO_LETTER, STATE, UNCLASSIFIED, 
 
 _SORT_AS_IS = 20_000
 _SOILED_PART = 10
+_LOOKED_AT_FIRST = 2_048
 _LOOKED_AT = 65_536
 
 
@@ -125,13 +126,11 @@ def sorted_window(
     if key is not None and found > _SORT_AS_IS and key.dtype.itemsize > 2:
         order = whole()
         part = order[first:last] if selected is None else _picked(order, selected, found, (first, last))
-    elif key is None and selected is None:
-        part = np.arange(first, max(first, last))
+    elif key is None:
+        part = np.arange(first, max(first, last)) if selected is None else _selected(selected, found, (first, last))
     else:
         positions = np.arange(n) if selected is None else np.flatnonzero(selected)
-        if key is not None:
-            positions = positions[np.argsort(key[positions], kind="stable")]
-        part = positions[first:last]
+        part = positions[np.argsort(key[positions], kind="stable")[first:last]]
     return part[::-1] if descending else part
 
 
@@ -142,12 +141,33 @@ def _picked(order: Positions, selected: Mask, found: int, window: tuple[int, int
     if from_behind:
         order, first, last = order[::-1], found - last, found - first
     parts: list[Positions] = []
-    n = 0
-    for start in range(0, len(order), _LOOKED_AT):
-        if n >= last:
-            break
-        block = order[start : start + _LOOKED_AT]
+    n = start = 0
+    size = _LOOKED_AT_FIRST
+    while n < last and start < len(order):
+        block = order[start : start + size]
         parts.append(block[selected[block]])
         n += len(parts[-1])
+        start, size = start + size, min(2 * size, _LOOKED_AT)
     picked = np.concatenate(parts)[first:last] if parts else order[:0]
     return picked[::-1] if from_behind else picked
+
+
+def _selected(selected: Mask, found: int, window: tuple[int, int]) -> Positions:
+    """The window of what is selected, by position; only as much is looked at as that takes."""
+    first, last = window
+    from_behind = first > found - last
+    if from_behind:
+        first, last = found - last, found - first
+    parts: list[Positions] = []
+    n = start = 0
+    while n < last and start < len(selected):
+        end = start + _LOOKED_AT
+        if from_behind:
+            low = max(0, len(selected) - end)
+            parts.insert(0, np.flatnonzero(selected[low : len(selected) - start]) + low)
+        else:
+            parts.append(np.flatnonzero(selected[start:end]) + start)
+        n += len(parts[0 if from_behind else -1])
+        start = end
+    picked = np.concatenate(parts) if parts else np.empty(0, np.intp)
+    return picked[len(picked) - last : len(picked) - first] if from_behind else picked[first:last]

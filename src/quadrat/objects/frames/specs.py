@@ -1,6 +1,7 @@
 """The columns that can be held in memory: of what type their arrays are, and what stands for a missing value."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -15,6 +16,7 @@ Numbers = npt.NDArray[np.float64]
 Positions = npt.NDArray[np.intp]
 Mask = npt.NDArray[np.bool_]
 
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)  # PostgreSQL's
 NO_ID = -1
 NO_MOMENT = np.iinfo(np.int64).min
 NO_TIME = np.iinfo(np.int64).max
@@ -124,6 +126,11 @@ _BY_FIELD: dict[str, Column] = {
     "object_link": LINK,
 }
 _OWNERS = {Table.TAXON: TAXON, Table.PARENT: TAXON, Table.AUTHOR: AUTHOR, Table.SAMPLE: SAMPLE}
+
+
+def moment_of(moment: datetime) -> int:
+    """A time as columns of moments have it: microseconds after 2000."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
 def number(position: int) -> Column:

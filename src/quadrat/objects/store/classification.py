@@ -18,7 +18,7 @@ from quadrat.identity.types import ProjectId, UserId
 from quadrat.objects.frames.sets import distinct
 from quadrat.objects.frames.specs import Ids, Numbers
 from quadrat.objects.rules.classification import EPOCH, Reversion
-from quadrat.objects.store.arrays import integers, numbers, to_ids
+from quadrat.objects.store.arrays import integers, numbers, read_ids, to_ids
 from quadrat.objects.store.clock import CHANNEL, MOST_NAMED_OBJECTS, forget_changes
 from quadrat.objects.types import State
 
@@ -89,7 +89,7 @@ def _decide(given: str, by: str, letter: str, answer: str) -> Any:
         given: Where they come from, with a name for each column.
         by: Who decides.
         letter: Into which state; NULL for the present one.
-        answer: Number of the part that an object belongs to; how many of each part changed is answered.
+        answer: What is said of the objects that changed, whose numbers are `ids`.
     """
     statement = f"""
 WITH given AS (
@@ -97,7 +97,7 @@ WITH given AS (
 ),
 wanted AS (
     SELECT o.*, o.ctid AS place, coalesce(nullif(given.taxon, -1), o.taxon_id) AS new_taxon,
-           coalesce({letter}, o.state)::char(1) AS new_state, CAST({by} AS bigint) AS by_id, {answer} AS part
+           coalesce({letter}, o.state)::char(1) AS new_state, CAST({by} AS bigint) AS by_id
     FROM given JOIN objects.object o ON o.id = given.id
     WHERE o.project_id = :project
 ),
@@ -116,19 +116,17 @@ done AS (
         predicted_at = CASE WHEN old.new_state = 'P' THEN :at ELSE old.predicted_at END
     FROM old WHERE o.ctid = old.place
 ), {_LINES}, {_COUNTS}, {_NOTED}, {_REMEMBERED}
-{_DONE}, (SELECT count(*) FROM wanted),
-       (SELECT coalesce(array_agg(ARRAY[part, n]), '{{}}') FROM (SELECT part, count(*) AS n FROM old GROUP BY part) p)
-FROM touched
+{_DONE}, (SELECT count(*) FROM wanted), {answer} FROM touched
 """  # noqa: S608 - constants of this module
     return text(statement)
 
 
-_DECIDE = _decide(":ids, :taxa) AS g (id, taxon", ":author", ":state", "0")
+_DECIDE = _decide(":ids, :taxa) AS g (id, taxon", ":author", ":state", "NULL")
 _DECIDE_TOGETHER = _decide(
-    ":ids, :taxa, :authors, :letters, :parts) AS g (id, taxon, author, letter, part",
+    ":ids, :taxa, :authors, :letters) AS g (id, taxon, author, letter",
     "given.author",
     "CASE WHEN given.letter > 0 THEN chr(CAST(given.letter AS int)) END",
-    "given.part",
+    "(SELECT string_agg(int8send(id), ''::bytea) FROM unnest(ids) AS t (id))",
 )
 
 _PREDICT = text(f"""
@@ -274,6 +272,11 @@ class Decision:
     state: State | None
     author_id: UserId
 
+    @property
+    def letter(self) -> int:
+        """The code of the state's letter; 0 for the present one."""
+        return 0 if self.state is None else ord(self.state)
+
 
 @dataclass(frozen=True, slots=True)
 class Restorable:
@@ -315,8 +318,8 @@ async def decide(
     return n, n_found
 
 
-async def decide_together(tx: AsyncConnection, change: Change, decisions: Sequence[Decision]) -> tuple[list[int], int]:
-    """Several decisions as one change; how many objects each changed, and how many are there of all.
+async def decide_together(tx: AsyncConnection, change: Change, decisions: Sequence[Decision]) -> tuple[Ids, int]:
+    """Several decisions as one change; the objects that changed, rising, and how many are there of all.
 
     Args:
         tx: The transaction.
@@ -329,15 +332,13 @@ async def decide_together(tx: AsyncConnection, change: Change, decisions: Sequen
         "ids": integers(np.concatenate([each.object_ids for each in decisions])),
         "taxa": integers(np.concatenate([each.taxa for each in decisions])),
         "authors": integers(np.repeat([each.author_id for each in decisions], lengths)),
-        "letters": integers(np.repeat([0 if each.state is None else ord(each.state) for each in decisions], lengths)),
-        "parts": integers(np.repeat(np.arange(len(decisions)), lengths)),
+        "letters": integers(np.repeat([each.letter for each in decisions], lengths)),
         "recent_authors": integers(authors),
         "recent_taxa": integers(taxa),
         "most_recent": _MOST_RECENT_TAXA,
     }
     _, _, n_found, changed = await _run(tx, change, _DECIDE_TOGETHER, parameters)
-    by_part = dict(changed)
-    return [by_part.get(part, 0) for part in range(len(decisions))], n_found
+    return read_ids(changed or b""), n_found
 
 
 def _recent(decisions: Sequence[Decision]) -> tuple[Ids, Ids]:

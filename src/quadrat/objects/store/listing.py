@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Dialect, Text, any_, bindparam, collate, func, select
-from sqlalchemy.dialects.postgresql import ARRAY, psycopg
+from sqlalchemy import BigInteger, ColumnElement, Text, any_, bindparam, collate, func, make_url, select
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.identity.types import ProjectId
@@ -17,7 +17,7 @@ from quadrat.objects.store.fields import column, joined
 from quadrat.objects.store.filters import where
 from quadrat.objects.tables import object_, project_taxon
 
-_DIALECT: Dialect = psycopg.PGDialect_psycopg()
+_DIALECT = make_url("postgresql+psycopg://").get_dialect()()
 
 
 async def details(tx: AsyncConnection, object_ids: Ids, fields: Sequence[Field]) -> dict[int, Sequence[Any]]:

@@ -1,0 +1,138 @@
+"""Decisions that arrive at the same time become one change, and each is still its own."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlalchemy import text
+
+from quadrat.db.engine import Database
+from quadrat.db.notify import Listener
+from quadrat.errors import ErrorKind, QuadratError
+from quadrat.identity.authenticator import Authenticator
+from quadrat.objects.actions.objects import erase_objects
+from quadrat.objects.actions.queries import ListRequest, list_objects
+from quadrat.objects.columns.cache import ColumnCache
+from quadrat.objects.door import Door
+from quadrat.objects.intake import Intake
+from quadrat.objects.types import State
+from support.object_sets import COUNTS, make_object_set
+from support.people import make_caller
+
+
+@pytest.fixture
+async def intake(db: Database, cache: ColumnCache) -> AsyncIterator[Intake]:
+    listener = Listener(db.dsn)
+    authenticator = Authenticator(db, listener)
+    await listener.start()
+    yield Intake(db, Door(db, authenticator), cache)
+    await listener.stop()
+
+
+async def test_decisions_at_once_share_changes_and_leave_a_line_for_each_state(
+    db: Database, cache: ColumnCache, intake: Intake, tmp_path: Path
+):
+    async with db.begin() as tx:
+        people = [await make_caller(tx, admin=True) for _ in range(3)]
+        made = await make_object_set(tx, people[0], 60)
+        await list_objects(tx, cache, people[0], made.project_id, ListRequest({}, None, "obj.classif_who"))
+
+    async def work(number: int) -> int:
+        chance, n = random.Random(number), 0
+        for _ in range(10):
+            ids = np.array(chance.sample(made.objects, 12))
+            taxa = np.array([chance.choice([*made.taxa, -1]) for _ in ids])
+            state = chance.choice([State.VALIDATED, State.DUBIOUS, State.PREDICTED, None])
+            n += await intake.classify(people[number % 3], ids, taxa, state)
+        return n
+
+    async with db.begin() as tx:
+        classified = await _n_classified(tx, made.project_id)
+    changed = sum(await asyncio.gather(*(work(number) for number in range(12))))
+    async with db.begin() as tx:
+        lines = await tx.execute(
+            text("SELECT count(*) FROM objects.history WHERE object_id = ANY(:ids)"), {"ids": made.objects}
+        )
+        grown = await _n_classified(tx, made.project_id) - classified
+        assert changed == lines.scalar_one() + grown
+        last = await tx.execute(text("SELECT last FROM objects.clock WHERE project_id = :p"), {"p": made.project_id})
+        assert last.scalar_one() < 120, "decisions that wait for each other share a change"
+        project = {"p": made.project_id}
+        kept = await tx.execute(
+            text("SELECT * FROM objects.project_taxon WHERE project_id = :p AND n_objects <> 0 ORDER BY 2"), project
+        )
+        assert kept.all() == (await tx.execute(text(COUNTS + " ORDER BY 2"), project)).all()
+        fresh = ColumnCache(db, tmp_path / "fresh", 10**7)
+        orders = ("obj.classif_who", "obj.classif_when", "obj.classif_auto_when", "obj.classif_auto_id")
+        for filters in ({}, *({"taxo": str(taxon)} for taxon in made.taxa), {"statusfilter": "V"}):
+            for order in orders:
+                asked = ListRequest(filters, None, order)
+                held, read = [
+                    await list_objects(tx, columns, people[0], made.project_id, asked) for columns in (cache, fresh)
+                ]
+                assert held.object_ids.tolist() == read.object_ids.tolist(), (filters, order)
+        await fresh.close()
+
+
+async def _n_classified(tx, project_id: int) -> int:
+    rows = await tx.execute(
+        text("SELECT count(*) FROM objects.object WHERE project_id = :p AND state <> 'U'"), {"p": project_id}
+    )
+    return int(rows.scalar_one())
+
+
+async def test_decision_on_an_object_that_is_gone_is_refused_alone(db: Database, cache: ColumnCache, intake: Intake):
+    async with db.begin() as tx:
+        person = await make_caller(tx, admin=True)
+        made = await make_object_set(tx, person, 30)
+        await list_objects(tx, cache, person, made.project_id, ListRequest({}))
+    async with db.begin() as tx:
+        await erase_objects(tx, person, np.array(made.objects[:1]))
+    taxon = np.full(10, made.taxa[1])
+    answers = await asyncio.gather(
+        *(
+            intake.classify(person, np.array(made.objects[start : start + 10]), taxon, State.VALIDATED)
+            for start in (10, 0, 20)
+        ),
+        return_exceptions=True,
+    )
+    assert isinstance(answers[1], QuadratError)
+    assert answers[1].kind is ErrorKind.NOT_FOUND
+    assert all(isinstance(answer, int) for answer in (answers[0], answers[2]))
+    async with db.begin() as tx:
+        decided = await tx.execute(
+            text(
+                "SELECT id FROM objects.object WHERE project_id = :p AND author_id = :a AND taxon_id = :t ORDER BY id"
+            ),
+            {"p": made.project_id, "a": person.user_id, "t": made.taxa[1]},
+        )
+        found = set(decided.scalars())
+    assert set(made.objects[10:]) <= found
+    assert not found & set(made.objects[1:10]), "nothing of a refused decision is kept"
+
+
+async def test_latest_taxa_of_each_author_come_first(db: Database, cache: ColumnCache, intake: Intake):
+    async with db.begin() as tx:
+        people = [await make_caller(tx, admin=True) for _ in range(2)]
+        made = await make_object_set(tx, people[0], 30)
+        await list_objects(tx, cache, people[0], made.project_id, ListRequest({}))
+    first, second, third = made.taxa[:3]
+    for person in people:  # who may and what there is have been looked up by then, so that the order below is kept
+        await intake.classify(person, np.array(made.objects[20:23]), np.array(made.taxa[:3]), State.DUBIOUS)
+    given = [(people[0], 0, first), (people[1], 5, third), (people[0], 10, second), (people[0], 15, first)]
+    await asyncio.gather(
+        *(
+            intake.classify(person, np.array(made.objects[at : at + 5]), np.full(5, taxon), State.VALIDATED)
+            for person, at, taxon in given
+        )
+    )
+    async with db.begin() as tx:
+        rows = await tx.execute(
+            text("SELECT user_id, recent_taxa FROM objects.user_project WHERE project_id = :p"), {"p": made.project_id}
+        )
+        recent = {row[0]: row[1] for row in rows}
+    assert recent[people[0].user_id][:3] == [first, second, third]
+    assert recent[people[1].user_id][:3] == [third, first, second]
