@@ -13,10 +13,14 @@ N = 50_000
 def keys(form: str, random: np.random.Generator) -> np.ndarray:
     if form == "float":
         return np.where(random.random(N) < 0.1, np.nan, random.integers(0, 500, N) / 7)
-    return random.integers(-5, 300, N).astype(np.int64)
+    if form == "none":
+        return np.zeros(N)
+    return random.integers(0 if form == "letter" else -1, 250, N).astype(
+        {"letter": np.uint8, "rank": np.int16}.get(form, np.int64)
+    )
 
 
-@pytest.mark.parametrize("form", ["float", "integer"])
+@pytest.mark.parametrize("form", ["float", "integer", "rank", "letter", "none"])
 @pytest.mark.parametrize("descending", [False, True])
 def test_window_of_a_large_selection_is_that_of_sorting_anew(form: str, descending: bool):
     random = np.random.default_rng(3)
@@ -27,9 +31,12 @@ def test_window_of_a_large_selection_is_that_of_sorting_anew(form: str, descendi
         positions = np.arange(N) if selected is None else np.flatnonzero(selected)
         expected = positions[np.lexsort((positions, key[positions]))]
         expected = expected[::-1] if descending else expected
-        for window in (Window(0, 200), Window(20_000, 200), Window(N - 3, 200), Window(5, None)):
+        for window in (Window(0, 200), Window(20_000, 200), Window(N - 3, 200), Window(N + 3, 200), Window(5, None)):
             end = None if window.size is None else window.start + window.size
-            found = sorted_window(selected, N, key, window, descending=descending, whole=lambda: permutation.order(key))
+            given = None if form == "none" else key
+            found = sorted_window(
+                selected, N, given, window, descending=descending, whole=lambda: permutation.order(key)
+            )
             assert np.array_equal(found, expected[window.start : end])
         moved = random.choice(N, 300, replace=False)
         key[moved] = keys(form, random)[moved]

@@ -15,10 +15,9 @@ from quadrat.identity.types import ProjectId
 from quadrat.objects.actions.classification import Reverted
 from quadrat.objects.actions.objects import ObjectSheet
 from quadrat.objects.actions.queries import Counts, ObjectList, Parents
-from quadrat.objects.frames.specs import Ids
+from quadrat.objects.frames.specs import NO_ID, NO_MOMENT, UNCLASSIFIED, Ids
 from quadrat.objects.rules.fields import Field, Kind
 from quadrat.objects.rules.images import vault_name, vault_thumbnail_name
-from quadrat.objects.store.classification import Restorable
 from quadrat.objects.store.single import HistoryLine
 from quadrat.objects.types import HUMAN_STATES, Image, State
 
@@ -152,25 +151,50 @@ def _numbers(values: Ids) -> Iterator[bytes]:
 def reverted(done: Reverted) -> bytes:
     """The JSON of what a revert did or would do: a `HistoricalLastClassif` for each object."""
     names = {str(taxon_id): both for taxon_id, both in done.names.items()}
-    return _encoder.encode({"last_entries": [_restored(each) for each in done.objects], "classif_info": names})
+    found = done.objects
+    columns = (
+        found.object_ids.tolist(),
+        _known(found.taxa),
+        _moments(found.entered_at),
+        [_RESTORED_TYPES[letter] for letter in found.former_states.tolist()],
+        _known(found.former_taxa),
+        [_RESTORED_STATES[letter] for letter in found.former_states.tolist()],
+        _known(found.former_authors),
+        found.former_scores.tolist(),  # what is no number is written as null
+    )
+    return _encoder.encode({"last_entries": list(map(_Restored, *columns)), "classif_info": names})
 
 
-def _restored(each: Restorable) -> dict[str, Any]:
-    state = each.former_state
-    return {
-        "objid": each.object_id,
-        "classif_id": each.taxon_id,
-        "histo_classif_date": None if each.entered_at is None else moment(each.entered_at),
-        "histo_classif_type": "n" if state is None else _type(state),
-        "histo_classif_id": each.former_taxon_id,
-        "histo_classif_qual": state,
-        "histo_classif_who": each.former_author_id,
-        "histo_classif_score": each.former_score,
-    }
+class _Restored(msgspec.Struct):
+    objid: int
+    classif_id: int | None
+    histo_classif_date: str | None
+    histo_classif_type: str
+    histo_classif_id: int | None
+    histo_classif_qual: str | None
+    histo_classif_who: int | None
+    histo_classif_score: float | None
+
+
+def _known(ids: Ids) -> list[int | None]:
+    return [None if id_ == NO_ID else id_ for id_ in ids.tolist()]
+
+
+def _moments(values: Ids) -> list[str | None]:
+    """Columns of moments as `moment` writes them."""
+    known = values != NO_MOMENT
+    whole = known & (values % 1_000_000 == 0)
+    moments = np.datetime64("2000-01-01", "us") + np.where(known, values, 0)
+    texts = np.where(whole, np.datetime_as_string(moments, "s"), np.datetime_as_string(moments, "us"))
+    return [text if is_known else None for text, is_known in zip(texts.tolist(), known.tolist(), strict=True)]
 
 
 def _type(state: State) -> str:
     return "M" if state in HUMAN_STATES else "A"
+
+
+_RESTORED_TYPES = {ord(state): _type(state) for state in State} | {UNCLASSIFIED: "n"}
+_RESTORED_STATES = {ord(state): state.value for state in State} | {UNCLASSIFIED: None}
 
 
 def object_model(sheet: ObjectSheet) -> ObjectModel:

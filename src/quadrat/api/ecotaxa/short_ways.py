@@ -7,6 +7,7 @@ import asyncio
 from typing import TypeVar
 
 import msgspec
+import numpy as np
 from fastapi import Request
 from starlette.responses import Response
 
@@ -14,7 +15,7 @@ from quadrat.api.ecotaxa import convert_objects as convert
 from quadrat.api.ecotaxa.auth import anyone, signed_in
 from quadrat.db.engine import Database
 from quadrat.identity.types import ProjectId
-from quadrat.objects.actions import queries
+from quadrat.objects.actions import classification, queries
 from quadrat.objects.columns.cache import ColumnCache
 from quadrat.objects.door import Door
 from quadrat.objects.frames.sorting import Window
@@ -36,10 +37,18 @@ class _ClassifyReq(msgspec.Struct):
     wanted_qualification: str
 
 
+class _ClassifyAutoReq(msgspec.Struct):
+    target_ids: list[int]
+    classifications: list[int]
+    scores: list[float]
+    keep_log: bool
+
+
 _filters = msgspec.json.Decoder(
     msgspec.defstruct("_Filters", [(name, str | None, None) for name in FIELDS])  # unknown names are passed over
 )
 _decisions = msgspec.json.Decoder(_ClassifyReq)
+_guesses = msgspec.json.Decoder(_ClassifyAutoReq)
 
 
 async def query(request: Request) -> Response | None:
@@ -82,6 +91,24 @@ async def classify(request: Request) -> Response | None:
     state = convert.qualification(wanted.wanted_qualification)
     intake: Intake = request.state.object_intake
     n = await intake.classify(await signed_in(request), target, taxa, state)
+    return Response(b"%d" % n, media_type=_JSON)
+
+
+async def classify_auto(request: Request) -> Response | None:
+    """Guesses of a machine."""
+    wanted = await _body(request, _guesses)
+    if wanted is None:
+        return None
+    try:
+        target, taxa = convert.ids(wanted.target_ids), convert.ids(wanted.classifications)
+    except OverflowError:
+        return None
+    guesses = target, taxa, np.array(wanted.scores, np.float64)
+    db: Database = request.state.db
+    async with db.begin() as tx:
+        n = await classification.classify_auto(
+            tx, await signed_in(request), guesses, keep_log=wanted.keep_log, cache=request.state.columns
+        )
     return Response(b"%d" % n, media_type=_JSON)
 
 

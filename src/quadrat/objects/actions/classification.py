@@ -36,11 +36,11 @@ class Reverted:
     """What a revert did, or would do.
 
     Args:
-        objects: One for each object that is concerned.
+        objects: Those that are concerned.
         names: Name and parent's name of the taxa among them; of a dry run only.
     """
 
-    objects: Sequence[store.Restorable]
+    objects: store.Restorables
     names: Mapping[TaxonId, tuple[str, str | None]]
 
 
@@ -294,12 +294,11 @@ async def revert_to_history(
     change = None if dry_run else await begin_change(tx, project_id)
     before = None if change is None else change.number
     selected = await select_objects(tx, cache, selection, before=before)
-    found = await store.find_restorable(tx, project_id, selected, wanted)
     if change is not None:
-        await store.restore(tx, change, selected, wanted)
-        return Reverted(found, {})
-    taxa = {taxon for each in found for taxon in (each.taxon_id, each.former_taxon_id) if taxon is not None}
-    return Reverted(found, await object_store.taxon_names(tx, np.array(sorted(taxa), np.int64)))
+        return Reverted(await store.restore(tx, change, selected, wanted), {})
+    found = await store.find_restorable(tx, project_id, selected, wanted)
+    taxa = distinct(np.concatenate([found.taxa, found.former_taxa]))
+    return Reverted(found, await object_store.taxon_names(tx, taxa))
 
 
 async def begin_change(tx: AsyncConnection, project_id: ProjectId) -> store.Change:

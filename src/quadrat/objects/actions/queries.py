@@ -326,18 +326,18 @@ def _owner_key(reading: Reading, order: Order, owners: tuple[Ids, Array]) -> Arr
     if column is None or not len(ids):
         return np.zeros(len(reading.view.ids), np.int16)
     values = reading.view.values[column]
-    if ids[-1] < _DIRECT_IDS:
-        # The last place stands for "no owner", whose id is -1, and for owners that are gone.
-        direct = np.full(_DIRECT_IDS + 1, specs.NO_ID, np.int32)
-        direct[ids] = ranks
-        found = direct[np.minimum(values, _DIRECT_IDS)]
-    else:
-        at = np.minimum(np.searchsorted(ids, values), len(ids) - 1)
-        found = np.where(ids[at] == values, ranks[at], specs.NO_ID)
     last = int(ranks.max(initial=0)) + 1
     if not order.field.nulls_first:
-        found = np.where(found == specs.NO_ID, last, found)
-    return found.astype(np.int16 if last < np.iinfo(np.int16).max else np.int32)
+        ranks = np.where(ranks == specs.NO_ID, last, ranks)
+    missing = specs.NO_ID if order.field.nulls_first else last
+    kind = np.int16 if last < np.iinfo(np.int16).max else np.int32
+    if ids[-1] < _DIRECT_IDS:
+        # Both ends stand for "no owner", whose id is -1, and for owners that are gone.
+        direct = np.full(ids[-1] + 2, missing, kind)
+        direct[ids] = ranks
+        return np.take(direct, values, mode="clip")
+    at = np.minimum(np.searchsorted(ids, values), len(ids) - 1)
+    return np.where(ids[at] == values, ranks[at], missing).astype(kind)
 
 
 def _counts(by_state: Mapping[str, int]) -> Counts:

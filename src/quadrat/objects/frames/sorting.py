@@ -128,6 +128,8 @@ def sorted_window(
         part = order[first:last] if selected is None else _picked(order, selected, found, (first, last))
     elif key is None:
         part = np.arange(first, max(first, last)) if selected is None else _selected(selected, found, (first, last))
+    elif found > _SORT_AS_IS and key.dtype.kind in "iu":
+        part = _counted(key, selected, (first, last))
     else:
         positions = np.arange(n) if selected is None else np.flatnonzero(selected)
         part = positions[np.argsort(key[positions], kind="stable")[first:last]]
@@ -171,3 +173,17 @@ def _selected(selected: Mask, found: int, window: tuple[int, int]) -> Positions:
         start = end
     picked = np.concatenate(parts) if parts else np.empty(0, np.intp)
     return picked[len(picked) - last : len(picked) - first] if from_behind else picked[first:last]
+
+
+def _counted(key: Array, selected: Mask | None, window: tuple[int, int]) -> Positions:
+    """The window of what is selected, by a key of few values: only those that the window has are sorted."""
+    first, last = window
+    values = key if selected is None else key[selected]
+    least = int(values.min())
+    ends = np.cumsum(np.bincount(values - least if least < 0 else values))
+    offset = min(least, 0)
+    low, high = (int(rank) for rank in np.searchsorted(ends, [first, max(first, last - 1)], "right"))
+    inside = np.flatnonzero((values >= low + offset) & (values <= high + offset))
+    before = int(ends[low - 1]) if low else 0
+    inside = inside[np.argsort(values[inside], kind="stable")[first - before : last - before]]
+    return inside if selected is None else np.flatnonzero(selected)[inside]

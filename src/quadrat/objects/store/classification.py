@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.identity.types import ProjectId, UserId
 from quadrat.objects.frames.sets import distinct
-from quadrat.objects.frames.specs import Ids, Numbers
+from quadrat.objects.frames.specs import Array, Ids, Numbers
 from quadrat.objects.rules.classification import EPOCH, Reversion
 from quadrat.objects.store.arrays import integers, numbers, read_ids, to_ids
 from quadrat.objects.store.clock import CHANNEL, MOST_NAMED_OBJECTS, forget_changes
@@ -174,12 +174,12 @@ done AS (
 _CHOSEN = """
 chosen AS MATERIALIZED (
     SELECT o.*, o.ctid AS place, h.change AS line,
-           h.entered_at, h.taxon_id AS h_taxon, h.state AS h_state, h.author_id AS h_author,
+           h.line_place, h.entered_at, h.taxon_id AS h_taxon, h.state AS h_state, h.author_id AS h_author,
            h.score AS h_score
     FROM unnest(:ids) AS g (id)
     JOIN objects.object o ON o.id = g.id
     LEFT JOIN LATERAL (
-        SELECT * FROM objects.history l
+        SELECT *, l.ctid AS line_place FROM objects.history l
         WHERE l.object_id = o.id
           AND (CAST(:target AS bigint) IS NULL OR l.author_id = :target)
           AND (CAST(:not_by AS bigint) IS NULL OR l.author_id IS DISTINCT FROM :not_by)
@@ -188,12 +188,15 @@ chosen AS MATERIALIZED (
     WHERE o.project_id = :project
       AND (CAST(:target AS bigint) IS NULL OR (o.author_id <> :target AND h.change IS NOT NULL))
 )"""
-_RESTORABLE = text(f"""
-WITH {_CHOSEN}
-SELECT id, taxon_id, line, entered_at, h_taxon, h_state, h_author, h_score FROM chosen ORDER BY id
-""")  # noqa: S608 - constants of this module
+# Rows of a fixed length, as `Restorables` reads them.
+_PACKED = """
+(SELECT string_agg(
+    int8send(id) || int8send(coalesce(taxon_id, -1)) || timestamptz_send(coalesce(entered_at, '-infinity'))
+    || int8send(coalesce(h_taxon, -1)) || coalesce(h_state, 'U')::bytea || int8send(coalesce(h_author, -1))
+    || float8send(coalesce(h_score, 'NaN')), ''::bytea ORDER BY id) FROM chosen)"""
+_RESTORABLE = text(f"WITH {_CHOSEN} SELECT {_PACKED}")
 
-_RESTORE = text(f"""
+_RESTORE = f"""
 WITH {_CHOSEN},
 old AS MATERIALIZED (
     SELECT *, h_taxon AS new_taxon, coalesce(h_state, 'U')::char(1) AS new_state FROM chosen
@@ -210,11 +213,13 @@ done AS (
     FROM old WHERE o.ctid = old.place AND NOT (old.state = 'U' AND old.new_state = 'U')
 ),
 used AS (
-    DELETE FROM objects.history h USING old
-    WHERE h.object_id = old.id AND (old.line IS NULL OR h.change >= old.line)
+    DELETE FROM objects.history h USING old WHERE {{used}}
 ), {_COUNTS}, {_NOTED}
-{_DONE} FROM touched
-""")  # noqa: S608 - constants of this module
+{_DONE}, {_PACKED} FROM touched
+"""  # noqa: S608 - constants of this module
+# The newest line of all is the only one that is used up; where some do not count, so are those after the one that does.
+_RESTORE_NEWEST = text(_RESTORE.format(used="h.ctid = old.line_place"))
+_RESTORE_CHOSEN = text(_RESTORE.format(used="h.object_id = old.id AND (old.line IS NULL OR h.change >= old.line)"))
 
 # Only what nobody has touched since, as the same decision at the same moment tells.
 _UNDO = text(f"""
@@ -278,17 +283,40 @@ class Decision:
         return 0 if self.state is None else ord(self.state)
 
 
-@dataclass(frozen=True, slots=True)
-class Restorable:
-    """What a revert does to one object; without a line it becomes unclassified."""
+_RESTORABLE_ROW = np.dtype(
+    [
+        ("id", ">i8"),
+        ("taxon", ">i8"),
+        ("at", ">i8"),
+        ("former", ">i8"),
+        ("state", "u1"),
+        ("by", ">i8"),
+        ("score", ">f8"),
+    ]
+)
 
-    object_id: int
-    taxon_id: int | None
-    entered_at: datetime | None
-    former_taxon_id: int | None
-    former_state: State | None
-    former_author_id: int | None
-    former_score: float | None
+
+@dataclass(frozen=True, slots=True)
+class Restorables:
+    """What a revert does to objects, in columns, by number of the object; without a line one becomes unclassified.
+
+    Args:
+        object_ids: Which.
+        taxa: The present ones; -1 for none.
+        entered_at: When the former states were entered, as a column of moments has it.
+        former_taxa: -1 without a line.
+        former_states: Codes of letters; that of U without a line.
+        former_authors: -1 for none.
+        former_scores: NaN for none.
+    """
+
+    object_ids: Ids
+    taxa: Ids
+    entered_at: Ids
+    former_taxa: Ids
+    former_states: Array
+    former_authors: Ids
+    former_scores: Numbers
 
 
 async def decide(
@@ -386,18 +414,23 @@ async def reset(tx: AsyncConnection, change: Change, object_ids: Ids) -> int:
 
 async def find_restorable(
     tx: AsyncConnection, project_id: ProjectId, object_ids: Ids, wanted: Reversion
-) -> Sequence[Restorable]:
+) -> Restorables:
     """What a revert would do, by number of the object."""
     rows = await tx.execute(_RESTORABLE, {"project": project_id, **_reversion(object_ids, wanted)})
-    return [
-        Restorable(row[0], row[1], row[3], row[4], None if row[5] is None else State(row[5]), row[6], row[7])
-        for row in rows
-    ]
+    return _unpacked(rows.scalar_one())
 
 
-async def restore(tx: AsyncConnection, change: Change, object_ids: Ids, wanted: Reversion) -> int:
-    """Revert, and use up the lines; how many objects were concerned."""
-    return await _change(tx, change, _RESTORE, _reversion(object_ids, wanted))
+async def restore(tx: AsyncConnection, change: Change, object_ids: Ids, wanted: Reversion) -> Restorables:
+    """Revert, and use up the lines; what that did."""
+    every_line_counts = wanted.target_id is None and wanted.not_by_id is None
+    statement = _RESTORE_NEWEST if every_line_counts else _RESTORE_CHOSEN
+    return _unpacked((await _run(tx, change, statement, _reversion(object_ids, wanted)))[2])
+
+
+def _unpacked(packed: bytes | None) -> Restorables:
+    rows = np.frombuffer(packed or b"", _RESTORABLE_ROW)
+    names = _RESTORABLE_ROW.names or ()
+    return Restorables(*(rows[name].astype(rows[name].dtype.newbyteorder("=")) for name in names))
 
 
 async def undo(tx: AsyncConnection, change: Change, made: Change, object_ids: Ids, author_id: UserId) -> int:

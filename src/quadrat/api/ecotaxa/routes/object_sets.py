@@ -117,6 +117,7 @@ async def classify_object_set(tx: Tx, columns: Columns, caller: SignedIn, body: 
 
 
 @router.post("/object_set/classify_auto", operation_id="classify_auto_object_set")
+@with_short_way(short_ways.classify_auto)
 async def classify_auto_object_set(tx: Tx, columns: Columns, caller: SignedIn, body: ClassifyAutoReq) -> int:
     """Note what a machine says of objects; decisions of people stay. Answers how many objects there are."""
     guesses = convert.ids(body.target_ids), convert.ids(body.classifications), np.array(body.scores, np.float64)
