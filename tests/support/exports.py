@@ -19,12 +19,11 @@ from quadrat.identity.types import ProjectId
 from quadrat.jobs.registry import Registry
 from quadrat.jobs.tasks import HANDLERS as JOB_HANDLERS
 from quadrat.jobs.worker import Worker, WorkerTiming
-from quadrat.objects.columns.cache import ColumnCache
 from quadrat.objects.importing.run import run_import
 from quadrat.objects.importing.types import ImportPlace, Order, Workshop
 from quadrat.objects.tasks import HANDLERS
 from quadrat.storage.blobs import BlobStore
-from support.house import House, Person
+from support.house import House, Person, open_objects
 
 IMPORTED_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 _TIMING = WorkerTiming(heartbeat_s=0.3, stalled_after_s=5.0, poll_s=0.3, grace_s=1.0)
@@ -125,7 +124,8 @@ class ExportBench:
 async def open_bench(house: House, folder: Path, store: BlobStore | None = None) -> ExportBench:
     """A new person's empty project; its bytes on disk, or in a bucket."""
     blobs = store or BlobStore.on_disk(folder / "store", b"k" * 32)
-    house.state |= {"blobs": blobs, "columns": ColumnCache(house.db, folder / "columns", 10**8)}
+    house.state["blobs"] = blobs
+    open_objects(house, folder)
     owner = await house.make_person()
     project = await house.make_project(owner)
     made = Resources(blobs, export_dir=folder / "copies")

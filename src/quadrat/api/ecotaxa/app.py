@@ -22,7 +22,9 @@ from quadrat.api.wire import install_errors, serve_both_slashes
 
 PREFIX = "/api"
 _ROUTERS = (
-    object_sets.router,  # looked at first: what people wait for
+    # Looked at first: what people wait for, but for addresses that `object_sets` would take for those of a project.
+    exports.router,
+    object_sets.router,
     misc.router,
     users.router,
     projects.router,
@@ -31,7 +33,6 @@ _ROUTERS = (
     files.router,
     jobs.router,
     vault.router,
-    exports.router,
     objects.router,
     prediction.router,
 )

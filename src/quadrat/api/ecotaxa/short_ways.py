@@ -61,7 +61,8 @@ async def query(request: Request) -> Response | None:
     if filters is None or project_id is None or not _is_whole(start) or not _is_whole(size):
         return None
     wanted = queries.ListRequest(msgspec.structs.asdict(filters), asked.get("fields"), asked.get("order_field"), window)
-    if wanted.fields and (size is None or int(size) > _DETAILED_AT_ONCE):
+    is_long = size is None or int(size) > _DETAILED_AT_ONCE
+    if (wanted.fields and is_long) or queries.is_by_similarity(wanted):
         return None
     caller = await anyone(request)
     door: Door = request.state.object_door

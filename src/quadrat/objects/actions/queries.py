@@ -120,7 +120,9 @@ async def list_objects(
 async def list_admitted(
     tx: AsyncConnection, cache: ColumnCache, caller: Caller | None, project_id: ProjectId, wanted: ListRequest
 ) -> ObjectList:
-    """As `list_objects`, for a caller who has been let in already; the connection need not be in a transaction.
+    """As `list_objects`, for a caller who has been let in already.
+
+    The connection need not be in a transaction, but to sort by similarity, which may have to prepare the database.
 
     Raises:
         QuadratError: invalid filters.
@@ -128,7 +130,7 @@ async def list_admitted(
     selection = await read_selection(tx, caller, project_id, wanted.filters)
     clock, free = await read_project(tx, project_id)
     order, fields = read_order(wanted.order, free), read_fields(wanted.fields, free)
-    like = _SIMILAR.fullmatch((wanted.order or "").strip())
+    like = _likeness(wanted)
     if like is not None:
         return await _list_similar(tx, cache, selection, int(like[1]), (fields, wanted.window))
     if not specs.is_sortable(order) or not await cache.holds(tx, project_id):
@@ -152,6 +154,15 @@ async def list_admitted(
             )
 
         return await cache.compute(work)
+
+
+def is_by_similarity(wanted: ListRequest) -> bool:
+    """Whether the list is to be sorted by likeness to an object."""
+    return _likeness(wanted) is not None
+
+
+def _likeness(wanted: ListRequest) -> re.Match[str] | None:
+    return _SIMILAR.fullmatch((wanted.order or "").strip())
 
 
 async def select_objects(
