@@ -63,7 +63,7 @@ class Intake:
         await self._check_taxa(distinct(taxa[taxa != KEEP]))
         await self._door.check(caller, project_id, Permission.CLASSIFY)
         last = last_of_each(object_ids)
-        return await self._together.write(project_id, Decision(object_ids[last], taxa[last], state, caller.user_id))
+        return await self._together.join(project_id, Decision(object_ids[last], taxa[last], state, caller.user_id))
 
     async def _check_taxa(self, taxa: Ids) -> None:
         if self._taxa.issuperset(taxa.tolist()):

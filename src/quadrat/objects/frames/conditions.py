@@ -11,6 +11,7 @@ from quadrat.objects.frames.frame import View
 from quadrat.objects.frames.specs import Array, Column, Mask
 from quadrat.objects.rules.filters import Conditions, NumberRange, Selection, StatusFilter, TextMatch, Times
 
+_DIRECT = 1_000_000
 _PG_DAY = dt.date(2000, 1, 1)
 _VALIDATED, _PREDICTED = ord("V"), ord("P")
 
@@ -98,6 +99,11 @@ def _one_of(values: Array, wanted: frozenset[int]) -> Mask:
     if len(possible) == 1:
         only: Mask = values == possible[0]
         return only
+    if possible[0] > 0 and possible[-1] < _DIRECT:
+        # Both ends stand for what is not wanted: ids that are missing (-1), and greater ones.
+        table = np.zeros(possible[-1] + 2, bool)
+        table[possible] = True
+        return np.take(table, values, mode="clip")
     return np.isin(values, np.array(possible, values.dtype))
 
 
