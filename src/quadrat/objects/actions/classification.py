@@ -303,7 +303,7 @@ async def revert_to_history(
 
 async def begin_change(tx: AsyncConnection, project_id: ProjectId) -> store.Change:
     """Become the project's only writer; the time is taken when it is our turn."""
-    number = await tick(tx, project_id)
+    number = await tick(tx, project_id, by_number=True)
     return store.Change(project_id, number, now())
 
 

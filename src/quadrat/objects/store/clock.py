@@ -23,18 +23,24 @@ MOST_NAMED_OBJECTS = 250_000
 _FORGET_EVERY = 32
 
 
-async def tick(tx: AsyncConnection, project_id: ProjectId) -> int:
+async def tick(tx: AsyncConnection, project_id: ProjectId, *, by_number: bool = False) -> int:
     """Become the only writer of the project's objects until the transaction ends, and take the number of the change.
 
     Call it before anything is read that the change depends on.
+
+    Args:
+        tx: The transaction.
+        project_id: Of the objects.
+        by_number: Whether all that the transaction does begins with numbers of objects and needs no whole table.
     """
     statement = insert(clock).values(project_id=project_id, last=1)
     statement = statement.on_conflict_do_update(index_elements=[clock.c.project_id], set_={"last": clock.c.last + 1})
-    # Objects are found by index, also by the hundred thousand: the planner's default takes every page for a seek of a
-    # disk, and rather reads the whole table to find again the rows whose places it has just been given.
-    cheap_seeks = func.set_config("random_page_cost", "1.1", True)
-    no_whole_tables = func.set_config("enable_seqscan", "off", True)
-    number: int = (await tx.execute(statement.returning(clock.c.last, cheap_seeks, no_whole_tables))).scalar_one()
+    # Objects are found by index, also by the ten thousand: the planner's default takes every page for a seek of a disk.
+    hints = [func.set_config("random_page_cost", "1.1", True)]
+    if by_number:
+        # It would rather read the table than go to the places of a hundred thousand rows that it has just been given.
+        hints.append(func.set_config("enable_seqscan", "off", True))
+    number: int = (await tx.execute(statement.returning(clock.c.last, *hints))).scalar_one()
     return number
 
 
