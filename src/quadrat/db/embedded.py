@@ -30,13 +30,15 @@ _DATABASE = "quadrat"
 _SYSTEM_USER = "quadrat-db"
 _SOCKET_PATH_LIMIT = 100  # sun_path holds 104 bytes on macOS, 108 on Linux
 _START_TIMEOUT_S = 60
+_GROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
+_LEAST_BUFFERS_MB, _MOST_BUFFERS_MB = 256, 1024
 _CONF = """\
 # Written by Quadrat at every start; put your own settings into postgresql.auto.conf (ALTER SYSTEM).
 listen_addresses = ''
 unix_socket_directories = '{socket_dir}'
 unix_socket_permissions = 0700
 max_connections = 200
-shared_buffers = 256MB
+shared_buffers = {buffers_mb}MB
 effective_cache_size = 1GB
 work_mem = 16MB
 maintenance_work_mem = 128MB
@@ -97,7 +99,7 @@ class EmbeddedPostgres:
             return
         self._take_over_files()
         self._make_socket_dir()
-        self._own_file("quadrat.conf", _CONF.format(socket_dir=self._socket_dir))
+        self._own_file("quadrat.conf", _CONF.format(socket_dir=self._socket_dir, buffers_mb=_buffers_mb()))
         self._boot()
 
     def stop(self) -> None:
@@ -260,6 +262,14 @@ def _socket_dir(cluster: Path) -> Path:
     if len(os.fsencode(cluster)) + len("/.s.PGSQL.5432.lock") < _SOCKET_PATH_LIMIT:
         return cluster
     return Path(tempfile.gettempdir()) / f"quadrat-{sha256(os.fsencode(cluster)).hexdigest()[:16]}"
+
+
+def _buffers_mb() -> int:
+    """A 16th of the machine's memory, or of what its container is given: what is used often stays within reach."""
+    total = psutil.virtual_memory().total
+    with contextlib.suppress(OSError, ValueError):  # no such group, or one without a limit
+        total = min(total, int(_GROUP_LIMIT.read_text()))
+    return max(_LEAST_BUFFERS_MB, min(_MOST_BUFFERS_MB, total // 16 // 2**20))
 
 
 def _write_private(path: Path, text: str) -> None:

@@ -83,7 +83,7 @@ class Intake:
                 raise  # each is then made alone
             return [objects_not_found()]
         for each in made:
-            await self._cache.decided(project_id, each.change.number, _as_columns(each))
+            self._cache.decided(project_id, each.change.number, _as_columns(each))
         return [n for each in made for n in each.counts()]
 
 

@@ -5,7 +5,7 @@ that a query sees every change that was committed before it, whichever process m
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -208,9 +208,12 @@ class ColumnCache:
         project_id = ProjectId(int(payload))
         if project_id in self._entries and project_id not in self._behind:
             self._behind.add(project_id)
-            task = asyncio.get_running_loop().create_task(self._follow_soon(project_id), name="columns-follow")
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._begin(self._follow_soon(project_id), "columns-follow")
+
+    def _begin(self, work: Coroutine[None, None, None], name: str) -> None:
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
         """End what runs in the background."""
@@ -218,8 +221,10 @@ class ColumnCache:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def decided(self, project_id: ProjectId, number: int, made: Decisions) -> None:
-        """Decisions of this process have been committed: where nothing else came between, nobody has to read them.
+    def decided(self, project_id: ProjectId, number: int, made: Decisions) -> None:
+        """Decisions of this process have been committed: take them over soon, so that nobody has to read them.
+
+        Whoever looks before that reads them; so does whoever looks where another change came between.
 
         Args:
             project_id: Where.
@@ -227,8 +232,10 @@ class ColumnCache:
             made: What it did.
         """
         entry = self._entries.get(project_id)
-        if entry is None or entry.frame is None or entry.frame.annotations is not None:
-            return
+        if entry is not None and entry.frame is not None:
+            self._begin(self._take_over(entry, number, made), "columns-decided")
+
+    async def _take_over(self, entry: _Entry, number: int, made: Decisions) -> None:
         async with entry.lock.writing():
             frame = entry.frame
             if frame is not None and frame.number == number - 1 and await asyncio.to_thread(frame.decide, made):

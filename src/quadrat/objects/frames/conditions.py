@@ -140,7 +140,9 @@ def _facts(view: View, wanted: Conditions) -> Iterator[Mask]:
         yield _between(view.values[specs.DEPTH_MAX], *wanted.depth)
     if wanted.sun_positions is not None:
         letters = [ord(letter) for letter in wanted.sun_positions if len(letter) == 1 and letter.isascii()]
-        yield np.isin(view.values[specs.SUN_POSITION], np.array(letters, np.uint8))
+        is_wanted = np.zeros(256, bool)
+        is_wanted[letters] = True
+        yield np.take(is_wanted, view.values[specs.SUN_POSITION])
     if wanted.months is not None:
         yield _months(view.values[specs.DATE], wanted.months)
     if wanted.first_date is not None or wanted.last_date is not None:
