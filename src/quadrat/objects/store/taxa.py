@@ -90,9 +90,7 @@ async def search_taxa(
         limit: At most so many.
     """
     lowered = func.lower(taxon.c.display_name).collate("C")
-    query = _select().where(lowered.like(pattern))
-    if begins:  # every further condition costs a name in lower case for each taxon that is looked at
-        query = query.where(lowered >= begins, lowered < _after(begins))
+    query = _select().where(lowered >= begins, lowered < _after(begins), lowered.like(pattern))
     first = taxon.c.id.in_(list(preset)).desc() if preset else None
     ordered = query.order_by(*([] if first is None else [first]), lowered, taxon.c.id).limit(limit)
     return [_to_taxon(row) for row in await tx.execute(ordered)]
