@@ -13,6 +13,7 @@ import httpx2
 import psutil
 import pytest
 
+from support import servers
 from support.server import ADMIN_TOKEN, Server
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -87,10 +88,31 @@ def test_two_gibibytes_through_signed_addresses_leave_memory_as_it_is(
     assert 0 < peak.growth_bytes < ALLOWED_GROWTH
 
 
+@pytest.fixture(params=["disk", "bucket"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, str]]:
+    """Settings of a store on disk, or in a bucket of an S3 service."""
+    if request.param == "disk":
+        yield {}
+        return
+    with servers.moto(tmp_path) as url:
+        signed_by = {"Authorization": "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request"}
+        assert httpx2.put(f"{url}/large", headers=signed_by).status_code == 200
+        yield {
+            "QUADRAT_STORE_URL": "s3://large/quadrat",
+            "QUADRAT_STORE_ENDPOINT": url,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_REGION": "us-east-1",
+        }
+
+
 def test_package_of_two_gibibytes_up_and_down_leaves_memory_as_it_is(
-    serve: Callable[..., Server], tmp_path: Path, record_property: Callable[[str, object], None]
+    serve: Callable[..., Server],
+    store: dict[str, str],
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
 ) -> None:
-    server = serve(QUADRAT_WORKERS="0")
+    server = serve(QUADRAT_WORKERS="0", **store)
     organization = server.get("/v2.1/organizations").json()[0]["name"]
     server.post("/v2.1/projects", json={"name": "large", "organization_name": organization})
     model = {"name": "model", "input_type": "plain", "output_type": "plain"}
