@@ -78,7 +78,7 @@ async def test_worker_whose_connections_are_cut_goes_on(house, start_worker) -> 
     hanging = await house.enqueue("test.hang_once")
     await house.until_hanging(hanging)
     house.sql(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
         "WHERE datname = current_database() AND pid <> pg_backend_pid()"
     )
     second = await house.enqueue("test.double", number=2)
