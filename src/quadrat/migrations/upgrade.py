@@ -1,12 +1,10 @@
 """Bring a database to the state that this program needs, or say why it cannot be used."""
 
+import pkgutil
+import re
 from pathlib import Path
 
 import structlog
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, func, select, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
@@ -22,7 +20,8 @@ COMPATIBILITY = 1
 """Raised when a change makes the database unusable for the programs before it; they then refuse to start."""
 
 MIN_POSTGRES = 150000
-_HERE = Path(__file__).parent
+_VERSIONS = Path(__file__).parent / "versions"
+_VERSION = re.compile(r"(\d{4})_\w+\.py")
 
 
 class DatabaseError(OperatorError):
@@ -71,13 +70,9 @@ def pending(url: str) -> list[str]:
         engine.dispose()
 
 
-def config(conn: Connection | None = None) -> Config:
-    """Alembic's configuration; no ini file is needed."""
-    made = Config()
-    made.set_main_option("script_location", str(_HERE))
-    made.set_main_option("path_separator", "os")
-    made.attributes["connection"] = conn
-    return made
+def revisions() -> list[str]:
+    """All of them, oldest first: each file of a version begins with its number."""
+    return sorted(found[1] for file in _VERSIONS.iterdir() if (found := _VERSION.fullmatch(file.name)))
 
 
 def _upgrade(conn: Connection) -> list[str]:
@@ -87,7 +82,8 @@ def _upgrade(conn: Connection) -> list[str]:
         _log.info("database.upgrading", revisions=missing)
         conn.execute(text("SET lock_timeout = '5s'"))
         conn.commit()
-        command.upgrade(config(conn), "head")
+        # Loaded when there is something to apply: every other start does without it.
+        pkgutil.resolve_name("quadrat.migrations.versioning:apply_all")(conn)
         conn.execute(
             text(
                 "INSERT INTO public.quadrat_schema (singleton, compatibility) VALUES (true, :number) "
@@ -114,16 +110,18 @@ def _renew_default_roles(conn: Connection) -> None:
 
 
 def _missing(conn: Connection) -> list[str]:
-    script = ScriptDirectory.from_config(config())
-    current = MigrationContext.configure(conn).get_current_revision()
-    if current is not None and current not in {revision.revision for revision in script.walk_revisions()}:
+    known = revisions()
+    if conn.execute(text("SELECT to_regclass('public.alembic_version')")).scalar_one() is None:
+        return known
+    current = conn.execute(text("SELECT version_num FROM public.alembic_version")).scalar_one_or_none()
+    if current is None:
+        return known
+    if current not in known:
         raise DatabaseError(
             f"The database is at revision {current}, which this Quadrat does not know: a newer one wrote it. "
             "Install that version again."
         )
-    found = [revision.revision for revision in script.walk_revisions("base", "head")]
-    found.reverse()
-    return found[found.index(current) + 1 :] if current is not None else found
+    return known[known.index(current) + 1 :]
 
 
 def _check_server(conn: Connection) -> None:

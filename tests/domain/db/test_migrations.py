@@ -5,11 +5,18 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 from alembic import command
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
 from quadrat.db.engine import psycopg_dsn, sqlalchemy_url
 from quadrat.identity.permissions import DEFAULT_ROLES
-from quadrat.migrations.upgrade import COMPATIBILITY, DatabaseError, config, pending, upgrade
+from quadrat.migrations.upgrade import COMPATIBILITY, DatabaseError, pending, revisions, upgrade
+from quadrat.migrations.versioning import config
+
+
+def test_numbers_of_files_are_the_revisions_in_their_order() -> None:
+    found = [revision.revision for revision in ScriptDirectory.from_config(config()).walk_revisions("base", "head")]
+    assert revisions() == found[::-1]
 
 
 def test_upgrade_twice_applies_everything_once(new_database: Callable[[], str]) -> None:

@@ -12,7 +12,7 @@ from quadrat.identity.types import Caller, ProjectId
 from quadrat.jobs import actions as jobs
 from quadrat.jobs.types import JobId
 from quadrat.objects.actions.access import open_set
-from quadrat.objects.exporting.summary import choose_formulae, find_columns
+from quadrat.objects.exporting.formula_columns import choose_formulae, find_columns
 from quadrat.objects.exporting.types import SummaryPlan, TablePlan
 from quadrat.objects.rules.filters import read_filters
 from quadrat.objects.rules.formulae import read_formulae
