@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
-LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+LOCK := $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links --quiet
 KEEP ?=
 
@@ -102,7 +102,7 @@ test-all: check clients browser  ## All tests, the slow ones and an external Pos
 	$(UV) pip install --quiet --python .venvs/plain/bin/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
-bench: .venvs/plain/.done $(VENV)/.dev bench-gaze  ## Measure what the documentation states
+bench: .venvs/plain/.done $(VENV)/.dev browser bench-gaze  ## Measure what the documentation states
 	.venvs/plain/bin/python bench/startup.py
 	.venvs/plain/bin/python bench/pipelines/chain.py
 	.venvs/plain/bin/python bench/platform/logs.py
@@ -110,11 +110,12 @@ bench: .venvs/plain/.done $(VENV)/.dev bench-gaze  ## Measure what the documenta
 	$(BIN)/python bench/objects/import.py
 	.venvs/plain/bin/python bench/objects/taxa.py
 	.venvs/plain/bin/python bench/samples/million.py
+	$(BIN)/python bench/web/run.py
 
 docs: $(VENV)/.dev  ## Renew the generated pages
 	$(BIN)/python docs/generate.py
 
-lock:  ## Renew the locked requirements (needs uv)
+lock: $(UV)  ## Renew the locked requirements
 	$(LOCK) --extra umap pyproject.toml -o requirements/base.txt
 	$(LOCK) --extra umap pyproject.toml requirements/dev.in -o requirements/dev.txt
 	$(LOCK) requirements/build.in -o requirements/build.txt

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
+import hypothesis
 import psycopg
 import pytest
 from psycopg import sql
@@ -18,6 +19,10 @@ from quadrat.db.engine import Database, psycopg_dsn
 from quadrat.migrations.upgrade import upgrade
 
 _own_folder = pytest.StashKey[Path]()
+
+# Both measure the machine, which may be busy, and not the code.
+hypothesis.settings.register_profile("quadrat", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("quadrat")
 
 
 @pytest.hookimpl(tryfirst=True)

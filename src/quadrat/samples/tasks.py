@@ -31,7 +31,7 @@ from quadrat.storage.sniff import SNIFFED_BYTES, UNKNOWN, image_type
 from quadrat.storage.types import BlobFacts, ByteRange
 
 _log = structlog.get_logger(__name__)
-_BLOCK = 64
+_BLOCK = 256
 _FOLDERS = 1000
 PURGE = "samples.purge"
 _AT_A_TIME = 4

@@ -150,7 +150,7 @@ def count(found: Case, images: list[LabelImage], cut: int) -> SampleCounts:
     return SampleCounts(samples, firsts)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(case(), st.integers(0, 60))
 def test_metrics_equal_a_naive_reading_of_their_definitions(found: Case, cut: int):
     sections = [Section(0, "a", 0, 10**9, "b", "e", 0, 0), Section(1, "c", 700_000, 10**9, "b", "e", 0, 0)]
@@ -162,7 +162,7 @@ def test_metrics_equal_a_naive_reading_of_their_definitions(found: Case, cut: in
     assert list(measured) == [naive(found, inside, sections, 5 * MS) for inside in found.masks]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(case())
 def test_transitions_and_visits_equal_a_naive_count(found: Case):
     fixations = to_arrays(found.fixations)
@@ -189,7 +189,7 @@ def test_transitions_and_visits_equal_a_naive_count(found: Case):
         assert sum(visit.fixations for visit in own) == metrics.fixations
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(mask(), min_size=1, max_size=8))
 def test_label_image_names_the_areas_of_each_pixel(masks: list[np.ndarray]):
     for image in images_of(masks):

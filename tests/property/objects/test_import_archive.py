@@ -5,7 +5,7 @@ import zipfile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from quadrat.errors import QuadratError
@@ -26,7 +26,6 @@ def packed(files: dict[str, bytes], compression: int) -> bytes:
 
 
 # How fast a busy machine draws files is no property of the archive.
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(FILES, st.sampled_from([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED]))
 def test_what_is_packed_comes_back(files: dict[str, bytes], compression: int):
     with TemporaryDirectory() as folder:

@@ -4,7 +4,7 @@ import math
 import statistics
 
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -27,7 +27,6 @@ def naive(table: list[list[float]]) -> tuple[list[int], list[float]]:
     return kept, medians
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)  # they measure the machine
 @given(TABLES, TABLES)
 def test_cleaning_keeps_and_fills_what_the_rule_says(learned: np.ndarray, other: np.ndarray):
     cleaning = learn_cleaning(learned)

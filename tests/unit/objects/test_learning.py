@@ -4,7 +4,7 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
@@ -48,7 +48,6 @@ def test_two_classes_leave_the_third_guess_open():
     assert (taxa[:, 2].tolist(), scores[:, 2].tolist()) == ([-1] * 3, [0] * 3)
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)  # they measure the machine
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=60), st.integers(1, 60))
 def test_parts_give_every_class_its_share(labels: list[int], n: int):
     given_ = np.array(labels, np.int64)

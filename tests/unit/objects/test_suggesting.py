@@ -2,13 +2,12 @@
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from quadrat.objects.rules.suggesting import choose, uncertainty
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)  # they measure the machine
 @given(
     st.lists(st.tuples(st.integers(1, 64), st.integers(0, 8)), min_size=1, max_size=12, unique_by=lambda pair: pair[0]),
     st.integers(1, 14),
