@@ -273,7 +273,7 @@ def test_pages_of_an_empty_project_say_what_to_do_first(open_page) -> None:
         "credentials": "sealed",
         "schedules": "A schedule asks",
         "monitoring": "nothing to measure yet",
-        "logs": "No line in the last day",
+        "logs": "No line of the last day",
         "predict": "Nothing is validated there yet",
     }.items():
         page.goto("about:blank")
