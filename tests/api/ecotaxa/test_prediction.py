@@ -238,7 +238,9 @@ async def test_object_without_deep_features_cannot_be_compared(desk: Desk):
     path = f"/object_set/{desk.digits.project_id}/query?order_field=ss-I{desk.digits.targets[0]}"
     answer = await desk.http.post(path, json={})
     assert answer.status_code == 422
-    assert "no deep features" in answer.json()["detail"][0]["msg"]
+    is_offered = await desk.count("SELECT count(*) FROM pg_available_extensions WHERE name = 'vector' AND :p > 0")
+    reason = "no deep features" if is_offered else "pgvector"
+    assert reason in answer.json()["detail"][0]["msg"]
 
 
 async def test_database_without_pgvector_says_that_it_cannot_compare(new_database: Callable[[], str], tmp_path: Path):
