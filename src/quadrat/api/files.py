@@ -23,7 +23,6 @@ from quadrat.storage.types import BlobFacts, BlobReader, ByteRange, ByteSource, 
 
 _log = structlog.get_logger(__name__)
 IDLE_TIMEOUT_S = 60.0
-_SMALL_BYTES = 1024 * 1024
 _METHODS = frozenset({"GET", "HEAD", "PUT"})
 _CONDITIONS = {"range", "if-none-match"}
 _STATUS = {
@@ -100,9 +99,8 @@ async def _write(request: Request, blobs: BlobStore, permit: Permit) -> Response
     declared = request.headers.get("content-length")
     if declared is not None and declared.isdigit() and int(declared) > limits.max_upload_bytes:
         raise QuadratError(ErrorKind.TOO_LARGE, f"The file is larger than {limits.max_upload_bytes} bytes.")
-    if declared is None or not (declared.isdigit() and int(declared) <= _SMALL_BYTES):
-        # Asked before much comes for nothing. Of what is small it is enough to be told when it has come.
-        await guard.admit(permit.key)
+    # Asked before anything is replaced: while the database is away the bytes stay those that it knows of.
+    await guard.admit(permit.key)
     try:
         received = await blobs.receive(permit.key, _body(request), max_bytes=limits.max_upload_bytes)
     except TimeoutError:
