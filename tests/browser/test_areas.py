@@ -137,6 +137,7 @@ def test_fixations_are_drawn_over_the_picture_and_live_in_the_address(page: Page
     until(lambda: _painted(page) == 0)
 
 
+@pytest.mark.slow
 def test_reader_sees_areas_and_can_neither_draw_nor_change_them(open_page, page: Page, site: Server) -> None:
     _open(page)
     _draw(page)

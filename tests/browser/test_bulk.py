@@ -113,6 +113,7 @@ def test_bulk_tools_tell_what_they_would_do_and_then_do_it(page: Page, site: Ser
     assert_accessible(page)
 
 
+@pytest.mark.slow
 def test_objects_are_exported_and_predicted_with_a_report(page: Page, site: Server, tmp_path) -> None:
     project = _objects(page, site, tmp_path)
     page.goto(f"/ui/#/p/{project}/export?statusfilter=V")
