@@ -22,7 +22,6 @@ Image.MAX_IMAGE_PIXELS = None
 _FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "PPM", "GIF", "AVIF")
 # Rows at a time: the whole decoded picture is in memory once, everything made of it only in strips.
 _STRIP_ROWS = 256
-_HASH_SIDE = 32
 _WEBP_QUALITY = 90
 _DEEP = {"I;16": 16, "I;16B": 16, "I;16L": 16, "I;16N": 16, "I": 32, "F": 32}
 _GPS = ExifTags.IFD.GPSInfo.value
@@ -123,7 +122,7 @@ def _as_rgb(image: Image.Image) -> Image.Image:
 def measure(image: Image.Image) -> Measures:
     """Numbers of an RGB picture, equal to those that clients compute from whole arrays."""
     width, height = image.size
-    counts = image.histogram()
+    counts = np.array(image.histogram(), np.int64)
     grey_counts = np.zeros(256, np.int64)
     edge_counts = np.zeros(256, np.int64)
     flat_rows = 0
@@ -138,7 +137,7 @@ def measure(image: Image.Image) -> Measures:
         grey_counts += _counts(grey)
         flat_rows += int((grey == grey[:, :1]).all(axis=1).sum())
     channels = (counts[:256], counts[256:512], counts[512:])
-    return measures.from_counts((height, width), channels, grey_counts.tolist(), edge_counts.tolist(), flat_rows)
+    return measures.from_counts((height, width), channels, grey_counts, edge_counts, flat_rows)
 
 
 def _counts(values: NDArray[np.uint8]) -> NDArray[np.int64]:
@@ -240,8 +239,8 @@ def _encoded(small: Image.Image) -> bytes:
 
 
 def _hash_of(small: Image.Image) -> int:
-    side = (_HASH_SIDE, _HASH_SIDE)
-    return measures.perceptual_hash(small.convert("L").resize(side, Image.Resampling.BOX).tobytes())
+    side = (measures.HASH_SIDE, measures.HASH_SIDE)
+    return measures.perceptual_hash(np.asarray(small.convert("L").resize(side, Image.Resampling.BOX)))
 
 
 def _exif_of(image: Image.Image) -> dict[str, Any]:

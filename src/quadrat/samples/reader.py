@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from quadrat.db.engine import Database
+from quadrat.errors import ErrorKind, QuadratError
 from quadrat.imaging.pool import DecoderPool
 from quadrat.imaging.types import Picture, UndecodableError
 from quadrat.samples.rules.common import this_moment
 from quadrat.samples.rules.samples import blob_key, encode_document
 from quadrat.samples.store import images as store
 from quadrat.samples.types import DatasetId, Facts, Rendition, SampleId, StoredImage
+from quadrat.storage import disk
 from quadrat.storage.blobs import BlobStore
 from quadrat.storage.references import References, is_bucket, path_of
+from quadrat.storage.types import BlobFacts
 
 _THUMBNAIL_TYPE = "image/webp"
 
@@ -77,7 +80,9 @@ class ImageReader:
         """
         try:
             async with self._file_of(dataset_id, sample_id, location) as path:
-                size_bytes = path.stat().st_size
+                if location is None and self._blobs.local_root is not None:
+                    etag = await self._etag_of(path, sample_id, etag)
+                size_bytes = _facts_of(path).size_bytes
                 picture = await self._decoders.read(path)
         except UndecodableError as error:
             return Found(sample_id, Facts(etag, problem=str(error)), None)
@@ -85,6 +90,21 @@ class ImageReader:
         stored, _ = await self._blobs.put(key, picture.thumbnail)
         thumbnail = StoredImage(stored.size_bytes, stored.etag, _THUMBNAIL_TYPE, this_moment())
         return Found(sample_id, _facts(etag, size_bytes, picture), thumbnail)
+
+    async def _etag_of(self, path: Path, sample_id: SampleId, etag: str) -> str:
+        """The entity tag as the database knows it of what lies there.
+
+        Raises:
+            QuadratError: unavailable, while one of them is ahead of the other.
+        """
+        if _facts_of(path).etag == etag:
+            return etag
+        # Replaced since; or about to be, for files follow the database by a moment.
+        async with self._db.look() as tx:
+            known = await store.find_full(tx, sample_id)
+        if known is None or _facts_of(path).etag != known[0]:
+            raise QuadratError(ErrorKind.UNAVAILABLE, "Other bytes of this image are about to be in its place.")
+        return known[0]
 
     async def keep(self, dataset_id: DatasetId, found: Sequence[Found]) -> None:
         """Keep what was found in images of a dataset, unless other bytes have come meanwhile."""
@@ -111,6 +131,14 @@ class ImageReader:
             else:
                 await self._references.fetch_to(location, copy)
             yield copy
+
+
+def _facts_of(path: Path) -> BlobFacts:
+    try:
+        return disk.facts_of(str(path))
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise QuadratError(ErrorKind.UNAVAILABLE, f"The file of this picture cannot be read: {reason}.") from error
 
 
 def _facts(etag: str, size_bytes: int, picture: Picture) -> Facts:
