@@ -22,6 +22,7 @@ Image.MAX_IMAGE_PIXELS = None
 _FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "PPM", "GIF", "AVIF")
 # Rows at a time: the whole decoded picture is in memory once, everything made of it only in strips.
 _STRIP_ROWS = 256
+_EDGE_ROWS = 64
 _WEBP_QUALITY = 90
 _DEEP = {"I;16": 16, "I;16B": 16, "I;16L": 16, "I;16N": 16, "I": 32, "F": 32}
 _GPS = ExifTags.IFD.GPSInfo.value
@@ -146,7 +147,7 @@ def _counts(values: NDArray[np.uint8]) -> NDArray[np.int64]:
 
 
 def _edges(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """What Pillow's kernel of eight times a value less its eight neighbours gives, in a sixth of its time.
+    """What Pillow's kernel of eight times a value less its eight neighbours gives, in a small part of its time.
 
     Args:
         grey: Rows by columns.
@@ -155,16 +156,37 @@ def _edges(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
         As many; the outermost are those of `grey`.
     """
     edges = grey.copy()
-    if min(grey.shape) > 2:
-        wide = grey.astype(np.int16)
-        rows = wide[:-2] + wide[1:-1]
-        rows += wide[2:]
-        around = rows[:, :-2] + rows[:, 1:-1]
-        around += rows[:, 2:]
-        found = wide[1:-1, 1:-1] * np.int16(9)
-        found -= around
-        edges[1:-1, 1:-1] = np.clip(found, 0, 255, out=found)
+    height, width = grey.shape
+    if min(height, width) > 2:
+        # As few rows at a time as stay in the processor's cache, in the same memory each time.
+        wide = np.empty((_EDGE_ROWS + 2, width), np.int16)
+        columns = np.empty((_EDGE_ROWS, width), np.int16)
+        around = np.empty((_EDGE_ROWS, width - 2), np.int16)
+        for top in range(1, height - 1, _EDGE_ROWS):
+            bottom = min(top + _EDGE_ROWS, height - 1)
+            _edges_of_some(grey[top - 1 : bottom + 1], wide, columns, around, edges[top:bottom, 1:-1])
     return edges
+
+
+def _edges_of_some(
+    grey: NDArray[np.uint8],
+    wide: NDArray[np.int16],
+    columns: NDArray[np.int16],
+    around: NDArray[np.int16],
+    edges: NDArray[np.uint8],
+) -> None:
+    """The filter over the inner rows and columns of `grey`, into `edges`; the others are worked in."""
+    rows = len(edges)
+    wide, columns, around = wide[: rows + 2], columns[:rows], around[:rows]
+    wide[:] = grey
+    np.add(wide[:-2], wide[1:-1], out=columns)
+    columns += wide[2:]
+    np.add(columns[:, :-2], columns[:, 1:-1], out=around)
+    around += columns[:, 2:]
+    inner = wide[1:-1, 1:-1]
+    inner *= np.int16(9)
+    inner -= around
+    edges[:] = np.clip(inner, 0, 255, out=inner)
 
 
 def shrink(image: Image.Image, orientation: int, side_px: int) -> Image.Image:
@@ -176,7 +198,7 @@ def shrink(image: Image.Image, orientation: int, side_px: int) -> Image.Image:
         small = image.convert("RGBA" if _has_alpha(image) else "RGB")
     if small is image:
         small = image.copy() if max(image.size) <= side_px else image.reduce(_whole_factor(image.size, side_px))
-    small.thumbnail((side_px, side_px), Image.Resampling.LANCZOS)
+    small.thumbnail((side_px, side_px), Image.Resampling.BICUBIC)
     small = _in_srgb(small, image.info.get("icc_profile"))
     if small.mode == "RGBA":
         ground = Image.new("RGBA", small.size, "white")

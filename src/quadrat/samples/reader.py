@@ -29,12 +29,12 @@ class Found:
     Args:
         sample_id: Whose image.
         facts: About the bytes that were looked into.
-        thumbnail: As it was stored; None for bytes that show no picture.
+        thumbnail: A WebP; None for bytes that show no picture.
     """
 
     sample_id: SampleId
     facts: Facts
-    thumbnail: StoredImage | None
+    thumbnail: bytes | None
 
 
 class ImageReader:
@@ -53,6 +53,11 @@ class ImageReader:
         self._references = references
         self._decoders = decoders
 
+    @property
+    def at_a_time(self) -> int:
+        """How many images to look into at the same time, so that no decoder waits for its next."""
+        return 2 * self._decoders.processes
+
     async def read(self, dataset_id: DatasetId, sample_id: SampleId, etag: str, location: str | None) -> str | None:
         """Look into one image and keep what is found: `look`, then `keep`.
 
@@ -67,7 +72,7 @@ class ImageReader:
         return found.facts.problem
 
     async def look(self, dataset_id: DatasetId, sample_id: SampleId, etag: str, location: str | None) -> Found:
-        """Look into one image and store its thumbnail.
+        """Look into one image.
 
         Args:
             dataset_id: Of the sample.
@@ -86,10 +91,7 @@ class ImageReader:
                 picture = await self._decoders.read(path)
         except UndecodableError as error:
             return Found(sample_id, Facts(etag, problem=str(error)), None)
-        key = blob_key(dataset_id, sample_id, Rendition.MADE_THUMBNAIL)
-        stored, _ = await self._blobs.put(key, picture.thumbnail)
-        thumbnail = StoredImage(stored.size_bytes, stored.etag, _THUMBNAIL_TYPE, this_moment())
-        return Found(sample_id, _facts(etag, size_bytes, picture), thumbnail)
+        return Found(sample_id, _facts(etag, size_bytes, picture), picture.thumbnail)
 
     async def _etag_of(self, path: Path, sample_id: SampleId, etag: str) -> str:
         """The entity tag as the database knows it of what lies there.
@@ -107,9 +109,22 @@ class ImageReader:
         return known[0]
 
     async def keep(self, dataset_id: DatasetId, found: Sequence[Found]) -> None:
-        """Keep what was found in images of a dataset, unless other bytes have come meanwhile."""
+        """Keep what was found in images of a dataset, unless other bytes have come meanwhile.
+
+        Raises:
+            QuadratError: unavailable.
+        """
         if found:
-            rows = [(one.sample_id, one.facts, one.thumbnail) for one in found]
+            shown = {one.sample_id: one.thumbnail for one in found if one.thumbnail is not None}
+            keys = [blob_key(dataset_id, id_, Rendition.MADE_THUMBNAIL) for id_ in shown]
+            put = dict(
+                zip(shown, await self._blobs.put_many(list(zip(keys, shown.values(), strict=True))), strict=True)
+            )
+            made_at = this_moment()
+            thumbnails = {
+                id_: StoredImage(facts.size_bytes, facts.etag, _THUMBNAIL_TYPE, made_at) for id_, facts in put.items()
+            }
+            rows = [(one.sample_id, one.facts, thumbnails.get(one.sample_id)) for one in found]
             async with self._db.begin() as tx:
                 await store.keep_facts(tx, dataset_id, rows, this_moment())
 

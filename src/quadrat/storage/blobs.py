@@ -32,6 +32,7 @@ _KEY = re.compile(r"[a-z0-9][a-z0-9_.-]*(/[a-z0-9][a-z0-9_.-]*)*")
 _PART_BYTES = 5 * 1024 * 1024
 _PARTS_AT_A_TIME = 3
 _CHUNK_BYTES = 1024 * 1024
+_PUTS_AT_A_TIME = 16
 # Up to here bytes are held as a whole instead of being handed on in pieces.
 _WHOLE_BYTES = 1024 * 1024
 _PROBE = "probe"
@@ -110,6 +111,27 @@ class BlobStore:
         digest = sha256()
         counted = _Counted(source, max_bytes, digest.update)
         return await self._put(key, counted, counted.pieces()), digest.hexdigest()
+
+    async def put_many(self, contents: Sequence[tuple[str, bytes]]) -> list[BlobFacts]:
+        """As `put`, for many small ones at a fraction of its cost; when one fails, others may be stored.
+
+        Raises:
+            QuadratError: As for `put`.
+        """
+        if self._root is None or not all(self.stages(len(content)) for _, content in contents):
+            turns = asyncio.Semaphore(_PUTS_AT_A_TIME)
+
+            async def put(key: str, content: bytes) -> BlobFacts:
+                async with turns:
+                    return (await self.put(key, content))[0]
+
+            return await asyncio.gather(*(put(*one) for one in contents))
+        for key, _ in contents:
+            check_key(key)
+        try:
+            return await asyncio.to_thread(_put_whole, str(self._root), contents)
+        except OSError as error:
+            raise _unavailable(error) from error
 
     async def receive(self, key: str, source: AsyncIterator[bytes], *, max_bytes: int | None = None) -> Received:
         """As `put`, for bytes of which nobody wants a digest and of which somebody keeps count; quick for small ones.
@@ -413,6 +435,15 @@ def _remove_staged(path: Path, known_etag: str | None) -> None:
 def _begin(note: Path | None) -> None:
     if note is not None:
         os.close(os.open(note, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+
+
+def _put_whole(root: str, contents: Sequence[tuple[str, bytes]]) -> list[BlobFacts]:
+    stored = []
+    for key, content in contents:
+        staged, facts = disk.stage(root, key, [content])
+        os.rename(staged, f"{root}/{key}")  # noqa: PTH104 - this is the hot path
+        stored.append(facts)
+    return stored
 
 
 def _stage(root: Path, key: str, pieces: Sequence[bytes], note: Path | None) -> tuple[str, BlobFacts]:
