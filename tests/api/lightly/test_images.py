@@ -157,6 +157,27 @@ async def test_pictures_that_look_alike_are_found(working_gallery: Gallery):
     assert (await working_gallery.client.get(path, params={"by": "look", "maxDistance": 9})).status_code == 400
 
 
+async def test_image_that_is_replaced_while_it_waits_is_known_by_what_it_is_then(gallery: Gallery):
+    dataset = await gallery.make_dataset()
+    (sample,) = await gallery.make_samples(dataset, 1)
+    place = (DatasetId(dataset), SampleId(sample))
+    etags = []
+    for content in (picture(), newer := picture((50, 40))):
+        await gallery.upload(dataset, sample, content)
+        async with gallery.house.db.begin() as tx:
+            etags.append((await images.find_full(tx, place[1]) or ("",))[0])
+    found = await gallery.images.look(*place, etags[0], None)
+    assert (found.facts.etag, found.facts.size_px, found.facts.problem) == (etags[1], (50, 40), None)
+    assert found.facts.sha256 == hashlib.sha256(newer).hexdigest()
+    # Noted, and not there yet: files follow the database.
+    coming = StoredImage(5, '"coming"', "image/png", now())
+    async with gallery.house.db.begin() as tx:
+        await images.take_in(tx, place[0], {(place[1], Rendition.FULL): coming})
+    with pytest.raises(QuadratError) as refused:
+        await gallery.images.look(*place, coming.etag, None)
+    assert refused.value.kind is ErrorKind.UNAVAILABLE
+
+
 async def test_image_of_a_dataset_that_went_meanwhile_leaves_nothing_behind(working_gallery: Gallery):
     dataset = await working_gallery.make_dataset()
     (sample,) = await working_gallery.make_samples(dataset, 1)

@@ -47,6 +47,26 @@ async def test_put_any_size_comes_back_equal(blobs: BlobStore, size: int, whole:
     assert head.etag.startswith('"')
 
 
+@pytest.mark.parametrize("sizes", [[], [3, 0, 70_000], [10, 2 * MIB]], ids=str)
+async def test_many_put_together_come_back_each_as_it_was(blobs: BlobStore, sizes: list[int]) -> None:
+    contents = [(_key(), os.urandom(size)) for size in sizes]
+    if contents:
+        await blobs.put(contents[0][0], b"old")
+    stored = await blobs.put_many(contents)
+    assert [facts.size_bytes for facts in stored] == sizes
+    for (key, content), facts in zip(contents, stored, strict=True):
+        assert (await _content(blobs, key), (await blobs.head(key)).etag) == (content, facts.etag)
+
+
+async def test_many_put_where_one_cannot_be_are_refused(blobs: BlobStore) -> None:
+    if blobs.local_root is not None:
+        key = _key()
+        await blobs.put(key, b"a file")
+        with pytest.raises(QuadratError) as refused:
+            await blobs.put_many([(_key(), b"x"), (f"{key}/below", b"x")])
+        assert refused.value.kind is ErrorKind.UNAVAILABLE
+
+
 @pytest.mark.parametrize("size", [0, 1, 400_000, MIB, MIB + 1, 6 * MIB])
 async def test_what_is_received_comes_back_equal_and_is_noted_until_the_end(blobs: BlobStore, size: int) -> None:
     key, data = _key(), os.urandom(size)
