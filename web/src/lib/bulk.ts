@@ -1,6 +1,7 @@
 // Changes of many objects at once: what each would do, and doing it.
 import { api } from './api';
 import type { components as Objects } from '../generated/ecotaxa';
+import { bounded } from './sort/filters';
 import { taxonNames, type Filters } from './sort/objects';
 
 export interface Tool {
@@ -49,7 +50,7 @@ export async function people(projectId: number, signal?: AbortSignal): Promise<P
 
 const set = (projectId: number) => `/api/object_set/${projectId}`;
 const revert = (projectId: number, wish: Wish, dryRun: boolean) =>
-  api.post<Reverted>(`${set(projectId)}/revert_to_history`, wish.filters, { query: { dry_run: dryRun, target: wish.annotator } });
+  api.post<Reverted>(`${set(projectId)}/revert_to_history`, bounded(wish.filters), { query: { dry_run: dryRun, target: wish.annotator } });
 
 /** What would happen, by category; nothing is changed. */
 export async function dryRun(projectId: number, wish: Wish): Promise<Impact> {
@@ -58,7 +59,7 @@ export async function dryRun(projectId: number, wish: Wish): Promise<Impact> {
     const name = (id: number | null) => (id === null ? 'unclassified' : (told.classif_info[String(id)]?.[0] ?? `taxon ${id}`));
     return summed(told.last_entries.map((entry) => [entry.objid, name(entry.classif_id), `${name(entry.histo_classif_id)}${entry.histo_classif_qual ? `, ${STATE[entry.histo_classif_qual] ?? ''}` : ''}`]));
   }
-  const answer = await api.post<{ object_ids: number[]; details: unknown[][] }>(`${set(projectId)}/query`, wish.filters, { query: { fields: 'obj.classif_qual,txo.display_name' } });
+  const answer = await api.post<{ object_ids: number[]; details: unknown[][] }>(`${set(projectId)}/query`, bounded(wish.filters), { query: { fields: 'obj.classif_qual,txo.display_name' } });
   const target = wish.taxon === null ? null : (await taxonNames([wish.taxon])).get(wish.taxon);
   const lines: [number, string, string][] = [];
   answer.object_ids.forEach((id, place) => {
@@ -76,8 +77,8 @@ export async function dryRun(projectId: number, wish: Wish): Promise<Impact> {
 /** Do it; answers how many objects there were. */
 export async function run(projectId: number, wish: Wish, impact: Impact): Promise<number> {
   if (wish.tool === 'revert') await revert(projectId, wish, false);
-  else if (wish.tool === 'reset') await api.post(`${set(projectId)}/reset_to_predicted`, wish.filters);
-  else if (wish.tool === 'reclassify') await api.post(`${set(projectId)}/reclassify`, wish.filters, { query: { forced_id: wish.taxon, reason: 'W' } });
+  else if (wish.tool === 'reset') await api.post(`${set(projectId)}/reset_to_predicted`, bounded(wish.filters));
+  else if (wish.tool === 'reclassify') await api.post(`${set(projectId)}/reclassify`, bounded(wish.filters), { query: { forced_id: wish.taxon, reason: 'W' } });
   else return api.post<number>('/api/object_set/update', { target_ids: impact.ids, updates: wish.edits.map(([ucol, uval]) => ({ ucol, uval })) });
   return impact.total;
 }

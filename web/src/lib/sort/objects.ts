@@ -1,5 +1,6 @@
 // What the sorting page asks of the object-set API, and how it reads the rows.
 import { api } from '../api';
+import { bounded } from './filters';
 
 export type Qualification = 'P' | 'V' | 'D' | null;
 
@@ -37,7 +38,7 @@ export const picture = (fileName: string) => `/api/vault/${fileName}`;
 export async function queryObjects(
   projectId: number, filters: Filters, order: string, start: number, size: number, signal?: AbortSignal,
 ): Promise<{ objects: SortObject[]; total: number }> {
-  const answer = await api.post<QueryAnswer>(`/api/object_set/${projectId}/query`, filters, {
+  const answer = await api.post<QueryAnswer>(`/api/object_set/${projectId}/query`, bounded(filters), {
     query: { fields: FIELDS.join(','), order_field: order, window_start: start, window_size: size },
     signal,
   });
