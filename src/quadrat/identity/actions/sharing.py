@@ -10,6 +10,7 @@ from quadrat.identity import rules
 from quadrat.identity.actions.access import ProjectRef, open_project
 from quadrat.identity.actions.tokens import revoke_tokens
 from quadrat.identity.actions.users import create_user
+from quadrat.identity.audit import record
 from quadrat.identity.changes import announce_change
 from quadrat.identity.passwords import hash_password
 from quadrat.identity.permissions import PROJECT_ADMIN, PROJECT_ANNOTATOR, PROJECT_EDITOR, PROJECT_VIEWER
@@ -123,6 +124,7 @@ async def set_status(tx: AsyncConnection, caller: Caller, user_id: UserId, statu
     await get_person(tx, user_id)
     user = await user_store.update_user(tx, user_id, {"status": status})
     assert user is not None  # noqa: S101 - found a moment ago
+    await record(tx, "user.changed", user.email, status=status)
     if status is not UserStatus.ACTIVE:
         await revoke_tokens(tx, user_id, TokenKind.SESSION)
     await announce_change(tx)
@@ -157,6 +159,7 @@ async def change_person(tx: AsyncConnection, caller: Caller, user_id: UserId, ne
         user = await user_store.update_user(tx, user_id, values)
     if user is None:
         raise QuadratError(ErrorKind.NOT_FOUND, "User not found", field="user_id")
+    await record(tx, "user.changed", user.email, changed=sorted(name.removesuffix("_hash") for name in values))
     if new.password is not None:
         await revoke_tokens(tx, user_id, TokenKind.SESSION)
     await announce_change(tx)
