@@ -1,5 +1,6 @@
 """Models, versions and requests, as the rest of Quadrat passes them around."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -304,6 +305,21 @@ class BatchRequestSummary:
     state: RequestState
     created_at: datetime
     updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFilter:
+    """Which batch requests are wanted.
+
+    Args:
+        states: In one of these.
+        since: Made then or later.
+        until: Made before.
+    """
+
+    states: Collection[RequestState] = tuple(RequestState)
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

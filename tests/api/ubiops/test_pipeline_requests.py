@@ -132,6 +132,10 @@ async def test_batch_requests(running_desk: Desk, serving: ServingHouse):
     query = "status=completed&sort=asc&limit=1"
     assert [item["id"] for item in (await client.get(f"{at}/request-batch?{query}")).json()] == [ids[0]]
     assert (await client.get(f"{at}/request-batch?status=cancelled")).status_code == 400
+    made = created[0]["time_created"]
+    for span, count in ((f"start_time={made}", 3), (f"end_time={made}", 0), ("start_time=2031-01-01", 0)):
+        assert len((await client.get(f"{at}/request-batch?{span}")).json()) == count, span
+    assert (await client.get(f"{at}/request-batch?start_time=soon")).status_code == 400
     collected = (await client.post(f"{at}/request-batch-collect", json=ids)).json()
     assert {item["id"] for item in collected} == set(ids)
 

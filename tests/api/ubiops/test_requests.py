@@ -156,7 +156,8 @@ async def test_batch_list_is_filtered_sorted_and_paged(running_desk: Desk, servi
     desk = running_desk
     at = await desk.serve(serving, CHOOSY, plain=False)
     ids = ids_of(await desk.client.post(f"{at}/request-batch", json=[{"number": n} for n in (0, -1, 2)]))
-    ids += ids_of(await desk.client.post(f"{at}/request-batch", json={"number": 3}))
+    later = await desk.client.post(f"{at}/request-batch", json={"number": 3})
+    ids += ids_of(later)
     await ended(desk, serving, at, ids)
 
     async def listed(**query: Any) -> list[int]:
@@ -176,6 +177,11 @@ async def test_batch_list_is_filtered_sorted_and_paged(running_desk: Desk, servi
     assert await listed(limit=2) == [3, 2]
     assert await listed(limit=2, offset=1, sort="asc") == [1, 2]
     assert await listed(offset=4) == []
+    made = later.json()[0]["time_created"]
+    assert await listed(start_time=made) == [3]
+    assert await listed(end_time=made) == [2, 1, 0]
+    assert await listed(end_time=made, status="failed") == [1]
+    assert await listed(start_time="2031-01-01 00:00:00") == []
     for query in (
         {"status": "cancelled"},
         {"success": "x"},
@@ -183,6 +189,8 @@ async def test_batch_list_is_filtered_sorted_and_paged(running_desk: Desk, servi
         {"limit": "x"},
         {"offset": -1},
         {"sort": "up"},
+        {"start_time": "soon"},
+        {"end_time": ""},
     ):
         assert (await desk.client.get(f"{at}/request-batch", params=query)).status_code == 400
 

@@ -22,7 +22,7 @@ from quadrat.serving.outcomes import Outcome
 from quadrat.serving.store import requests as store
 from quadrat.serving.store.deployments import list_deployments
 from quadrat.serving.tables import request
-from quadrat.serving.types import Answer, BatchRequest, FieldType, RequestState
+from quadrat.serving.types import Answer, BatchRequest, FieldType, RequestFilter, RequestState
 from support.serving import GATED, Engine, Gates, ServingHouse, model_processes, run_engine, wait_until
 
 pytestmark = pytest.mark.anyio
@@ -78,7 +78,7 @@ async def test_batch_with_one_bad_item_is_refused_as_a_whole(serving: ServingHou
         await serving.submit(path, *numbers(1, 2), b'{"number": "3"}')
     assert refused.value.kind is ErrorKind.INVALID
     async with serving.db.begin() as tx:
-        listed = await requests.list_requests(tx, serving.caller, path, list(RequestState), (0, 50), newest_first=True)
+        listed = await requests.list_requests(tx, serving.caller, path, RequestFilter(), (0, 50), newest_first=True)
     assert listed == []
 
 

@@ -16,7 +16,7 @@ from quadrat.serving.actions.pipelines import PipelinePath
 from quadrat.serving.actions.schedules import NewSchedule, ScheduleChange
 from quadrat.serving.flow.scheduler import Scheduler
 from quadrat.serving.schedule_types import Schedule, Timetable
-from quadrat.serving.types import RequestState
+from quadrat.serving.types import RequestFilter
 from support.flow import Builder, Flow, run_flow
 from support.people import unique
 from support.serving import ServingHouse
@@ -50,7 +50,7 @@ async def plan(
 
 async def made(house: ServingHouse, path: VersionPath) -> list[UUID]:
     async with house.db.begin() as tx:
-        page = await requests.list_requests(tx, house.caller, path, list(RequestState), (0, 50), newest_first=False)
+        page = await requests.list_requests(tx, house.caller, path, RequestFilter(), (0, 50), newest_first=False)
     return [item.id for item in page]
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from quadrat.api.pages.schemas import (
+    AskedCard,
     AuditRow,
     BuildCard,
     HeldRole,
@@ -19,6 +20,7 @@ from quadrat.identity.types import Access, AuditEntry, MemberLevel, Project, Tok
 from quadrat.jobs.types import Job
 from quadrat.samples.types import Projection
 from quadrat.serving.actions.rights import NamedAssignment
+from quadrat.serving.actions.usage import Asked
 from quadrat.serving.types import BuildRun
 
 
@@ -161,4 +163,15 @@ def to_token_card(token: Token) -> TokenCard:
         created_at=token.created_at,
         expires_at=token.expires_at,
         last_used_at=token.last_used_at,
+    )
+
+
+def to_asked_card(asked: Asked) -> AskedCard:
+    """How often a version was asked."""
+    return AskedCard(
+        version_id=asked.version_id,
+        model=asked.model,
+        version=asked.version,
+        requests=asked.requests,
+        failed=asked.failed,
     )

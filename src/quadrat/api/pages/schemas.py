@@ -5,11 +5,12 @@ from enum import StrEnum
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr
 
 from quadrat.identity.types import MemberLevel, UserStatus
 from quadrat.jobs.types import JobState
 from quadrat.samples.types import ProjectionMethod
+from quadrat.serving.rules.metrics import Grain
 
 
 class _In(BaseModel):
@@ -111,6 +112,24 @@ class BuildCard(BaseModel):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+
+
+class AskedQuery(_In):
+    """A span of time, in the steps of the metrics of the serving API."""
+
+    start_time: AwareDatetime
+    end_time: AwareDatetime
+    interval: Grain = Grain.HOUR
+
+
+class AskedCard(BaseModel):
+    """How often a version was asked, directly and in batches."""
+
+    version_id: UUID
+    model: str
+    version: str
+    requests: int
+    failed: int
 
 
 class JobLogLine(BaseModel):
@@ -266,6 +285,15 @@ class Disk(BaseModel):
     size_bytes: int | None
 
 
+class Kept(BaseModel):
+    """Where everything is that a backup must hold, and the newest one of objects."""
+
+    data_dir: str
+    has_own_database: bool = Field(description="It is in the data directory, then")
+    store: str = Field(description="The folder or bucket of the bytes")
+    newest_of_objects: JobCard | None
+
+
 class Administration(BaseModel):
     """How the server stands."""
 
@@ -280,4 +308,5 @@ class Administration(BaseModel):
     stored: list[StoredKind]
     workers: list[WorkerCard]
     jobs: dict[str, int] = Field(description="How many, by state")
+    kept: Kept
     libraries: dict[str, str]

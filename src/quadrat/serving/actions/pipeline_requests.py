@@ -16,7 +16,7 @@ from quadrat.serving.rules.values import blobs_in, check_input
 from quadrat.serving.signals import announce_pipeline_requests
 from quadrat.serving.store import pipeline_requests as store
 from quadrat.serving.store import pipelines as pipeline_store
-from quadrat.serving.types import BatchRequestSummary, RequestState
+from quadrat.serving.types import BatchRequestSummary, RequestFilter
 
 MAX_ITEMS = 100
 _IN_ROWS: Mapping[int, UUID] = {}
@@ -123,18 +123,18 @@ async def list_requests(
     tx: AsyncConnection,
     caller: Caller,
     path: PipelinePath,
-    states: Collection[RequestState],
+    wanted: RequestFilter,
     page: tuple[int, int],
     *,
     newest_first: bool,
 ) -> Sequence[BatchRequestSummary]:
-    """The batch requests of a pipeline in these states, in order of creation; `page` is (offset, limit).
+    """The batch requests of a pipeline that are wanted, in order of creation; `page` is (offset, limit).
 
     Raises:
         QuadratError: not_found, forbidden.
     """
     _, pipeline = await open_pipeline(tx, caller, path, "pipelines.requests.list")
-    return await store.QUEUE.page(tx, pipeline.id, states, page, newest_first=newest_first)
+    return await store.QUEUE.page(tx, pipeline.id, wanted, page, newest_first=newest_first)
 
 
 async def delete_requests(tx: AsyncConnection, caller: Caller, path: PipelinePath, ids: Collection[UUID]) -> None:

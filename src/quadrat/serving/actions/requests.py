@@ -16,7 +16,7 @@ from quadrat.serving.rules.versions import refuse_unless_available
 from quadrat.serving.signals import announce_deleted_requests, announce_requests
 from quadrat.serving.store import journal
 from quadrat.serving.store import requests as store
-from quadrat.serving.types import BatchRequest, BatchRequestSummary, RequestRecord, RequestState, Version, VersionId
+from quadrat.serving.types import BatchRequest, BatchRequestSummary, RequestFilter, RequestRecord, Version, VersionId
 
 MAX_ITEMS = 250
 _IN_ROWS: Mapping[int, UUID] = {}
@@ -124,18 +124,18 @@ async def list_requests(
     tx: AsyncConnection,
     caller: Caller,
     path: VersionPath,
-    states: Collection[RequestState],
+    wanted: RequestFilter,
     page: tuple[int, int],
     *,
     newest_first: bool,
 ) -> Sequence[BatchRequestSummary]:
-    """The batch requests of a version in these states, in order of creation; `page` is (offset, limit).
+    """The batch requests of a version that are wanted, in order of creation; `page` is (offset, limit).
 
     Raises:
         QuadratError: not_found, forbidden.
     """
     _, _, version = await open_version(tx, caller, path, "models.versions.requests.list")
-    return await store.QUEUE.page(tx, version.id, states, page, newest_first=newest_first)
+    return await store.QUEUE.page(tx, version.id, wanted, page, newest_first=newest_first)
 
 
 async def delete_requests(tx: AsyncConnection, caller: Caller, path: VersionPath, ids: Collection[UUID]) -> None:

@@ -73,6 +73,17 @@ class Usage:
     amounts: Sequence[tuple[datetime, float]]
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How often a version was asked in a span of time, directly and in batches, and how often that failed."""
+
+    version_id: UUID
+    model: str
+    version: str
+    requests: int
+    failed: int
+
+
 async def read_metric(tx: AsyncConnection, caller: Caller, ref: ProjectRef, asked: Question) -> Sequence[Measured]:
     """The values of a metric in contiguous buckets, empty ones included.
 
@@ -97,6 +108,21 @@ async def read_metric(tx: AsyncConnection, caller: Caller, ref: ProjectRef, aske
     found = await store.read(tx, project_id, metric, (asked.grain, spans[0][0], asked.end), asked.object_id)
     at = now()
     return [Measured(*span, value(metric, *found.get(span[0], (0.0, 0)), span, at)) for span in spans]
+
+
+async def count_requests(
+    tx: AsyncConnection, caller: Caller, ref: ProjectRef, span: tuple[Grain, datetime, datetime]
+) -> Sequence[Asked]:
+    """How often each version was asked that was asked at all: in buckets, from the one that holds the start.
+
+    Raises:
+        QuadratError: not_found, forbidden.
+    """
+    access = await access_to(tx, caller, ref)
+    require(caller, access, _PERMISSION[MeteredType.MODEL_VERSION])
+    grain, start, end = span
+    found = await store.read_versions(tx, access.project.id, (grain, floor(start, grain), end))
+    return [Asked(*names, round(asked), round(asked - answered)) for names, (asked, answered) in found.items()]
 
 
 async def project_usage(

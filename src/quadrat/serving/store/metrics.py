@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Select, delete, func, select
+from sqlalchemy import ColumnElement, Select, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -12,6 +12,7 @@ from quadrat.identity.tables import project
 from quadrat.identity.types import OrganizationId, ProjectId
 from quadrat.serving.rules.metrics import Grain, Metric, floor
 from quadrat.serving.tables import metric as table
+from quadrat.serving.tables import model, version
 
 Key = tuple[ProjectId, Metric, UUID, datetime]
 """Project, metric, object, and a moment."""
@@ -79,6 +80,34 @@ async def read(
     if object_id is not None:
         query = query.where(table.c.object_id == object_id)
     return {bucket: (total, int(times)) for bucket, total, times in await tx.execute(query)}
+
+
+async def read_versions(
+    tx: AsyncConnection, project_id: ProjectId, span: tuple[Grain, datetime, datetime]
+) -> dict[tuple[UUID, str, str], tuple[float, float]]:
+    """(Id, model, name) of each version that was asked, and how many requests and results there were."""
+    grain, start, end = span
+
+    def total(metric: Metric) -> ColumnElement[float]:
+        return func.coalesce(func.sum(table.c.total).filter(table.c.metric == metric), 0.0)
+
+    query = (
+        select(
+            version.c.uuid, model.c.name, version.c.name, total(Metric.VERSION_REQUESTS), total(Metric.VERSION_OUTPUTS)
+        )
+        .select_from(table.join(version, version.c.uuid == table.c.object_id))
+        .join(model, model.c.id == version.c.model_id)
+        .where(
+            table.c.project_id == project_id,
+            table.c.metric.in_((Metric.VERSION_REQUESTS, Metric.VERSION_OUTPUTS)),
+            table.c.grain == grain,
+            table.c.bucket >= start,
+            table.c.bucket < end,
+        )
+        .group_by(version.c.uuid, model.c.name, version.c.name)
+        .order_by(model.c.name, version.c.name)
+    )
+    return {(uuid, of, name): (asked, answered) for uuid, of, name, asked, answered in await tx.execute(query)}
 
 
 async def read_organization(

@@ -27,7 +27,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.serving.tables import QueueColumns
-from quadrat.serving.types import BatchRequestSummary, RequestState
+from quadrat.serving.types import BatchRequestSummary, RequestFilter, RequestState
 
 Key = TypeVar("Key", bound=int)
 _NOTHING: Mapping[str, Any] = {}
@@ -61,23 +61,27 @@ class Queue(Generic[Key]):
     def _is_one_of(self, ids: Collection[UUID]) -> ColumnElement[bool]:
         return self.c.id == any_(literal(list(ids), ARRAY(Uuid())))
 
+    def _made_in(self, wanted: RequestFilter) -> list[ColumnElement[bool]]:
+        begun = [] if wanted.since is None else [self.c.created_at >= wanted.since]
+        return begun if wanted.until is None else [*begun, self.c.created_at < wanted.until]
+
     # What their owner sees and does.
 
     async def page(
         self,
         tx: AsyncConnection,
         key: Key,
-        states: Collection[RequestState],
+        wanted: RequestFilter,
         page: tuple[int, int],
         *,
         newest_first: bool,
     ) -> Sequence[BatchRequestSummary]:
-        """Requests in these states, in order of creation.
+        """Requests in order of creation.
 
         Args:
             tx: The transaction.
             key: Whose.
-            states: Which.
+            wanted: Which.
             page: (offset, limit).
             newest_first: The direction.
         """
@@ -85,7 +89,7 @@ class Queue(Generic[Key]):
         order = (self.c.created_at, self.c.id)
         query = (
             select(self.c.id, self.c.state, self.c.created_at, self.c.updated_at)
-            .where(self.of == key, self._is_in(*states))
+            .where(self.of == key, self._is_in(*wanted.states), *self._made_in(wanted))
             .order_by(*((column.desc() for column in order) if newest_first else order))
             .offset(offset)
             .limit(limit)

@@ -9,10 +9,11 @@ import msgspec
 
 from quadrat.api.ubiops.convert.contents import to_value
 from quadrat.api.ubiops.convert.times import to_utc
+from quadrat.api.ubiops.schemas.requests import RequestListQuery
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.serving.actions.access import VersionPath
 from quadrat.serving.rules.values import split_items
-from quadrat.serving.types import Answer, BatchRequest, BatchRequestSummary, RequestRecord, RequestState
+from quadrat.serving.types import Answer, BatchRequest, BatchRequestSummary, RequestFilter, RequestRecord, RequestState
 
 _encode = msgspec.json.Encoder().encode
 _ids = msgspec.json.Decoder(list[UUID])
@@ -56,12 +57,12 @@ def to_ids(body: bytes) -> list[UUID]:
         raise QuadratError(ErrorKind.INVALID, "The body must be a list of request ids.") from error
 
 
-def to_states(status: RequestState | None, success: bool | None) -> list[RequestState]:
-    """The states that both filters let through."""
-    states = list(RequestState) if status is None else [status]
-    if success is None:
-        return states
-    return [state for state in states if (state is RequestState.COMPLETED) is success]
+def to_filter(query: RequestListQuery) -> RequestFilter:
+    """What is asked for; both filters of the state count."""
+    states = list(RequestState) if query.status is None else [query.status]
+    if query.success is not None:
+        states = [state for state in states if (state is RequestState.COMPLETED) is query.success]
+    return RequestFilter(states, query.start_time, query.end_time)
 
 
 def to_model_request_list(request_id: str, answer: Answer) -> bytes:

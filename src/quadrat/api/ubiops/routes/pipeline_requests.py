@@ -12,11 +12,11 @@ from quadrat.api.ubiops.convert.pipeline_requests import to_pipeline_request_lis
 from quadrat.api.ubiops.convert.requests import (
     to_create_responses,
     to_data,
+    to_filter,
     to_ids,
     to_items,
     to_list_response,
     to_request_id,
-    to_states,
 )
 from quadrat.api.ubiops.paths import PIPELINE, AtPipeline
 from quadrat.api.ubiops.results import results_response
@@ -136,8 +136,8 @@ async def batch_pipeline_requests_list(
     path: AtPipeline, caller: SignedIn, tx: Tx, query: Annotated[RequestListQuery, Query()]
 ) -> Response:
     """In order of creation, newest first unless asked otherwise."""
-    states, page = to_states(query.status, query.success), (query.offset, query.limit)
-    found = await requests.list_requests(tx, caller, path, states, page, newest_first=query.sort == "desc")
+    page = (query.offset, query.limit)
+    found = await requests.list_requests(tx, caller, path, to_filter(query), page, newest_first=query.sort == "desc")
     return json_response([to_list_response(item) for item in found])
 
 

@@ -9,13 +9,13 @@ from quadrat.api.guard import new_router
 from quadrat.api.ubiops.auth import SignedIn
 from quadrat.api.ubiops.convert.requests import (
     to_create_responses,
+    to_filter,
     to_ids,
     to_items,
     to_list_response,
     to_request_detail,
     to_request_id,
     to_result_list,
-    to_states,
 )
 from quadrat.api.ubiops.paths import VERSION, AtVersion
 from quadrat.api.ubiops.results import results_response
@@ -77,7 +77,7 @@ async def batch_model_requests_list(
         tx,
         caller,
         path,
-        to_states(query.status, query.success),
+        to_filter(query),
         (query.offset, query.limit),
         newest_first=query.sort == "desc",
     )

@@ -5,22 +5,29 @@ JSON text that they came as.
 """
 
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
+from quadrat.api.ubiops.times import read_time
 from quadrat.serving.types import RequestState
 
 
 class RequestListQuery(BaseModel):
-    """Which batch requests to list, and in which direction of their creation."""
+    """Which batch requests to list, and in which direction of their creation.
+
+    The times are of this house: made at the start or later, and before the end.
+    """
 
     status: RequestState | None = None
     success: bool | None = None
     limit: Annotated[int, Field(ge=1, le=1000)] = 50
     offset: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
     sort: Literal["asc", "desc"] = "desc"
+    start_time: Annotated[datetime | None, BeforeValidator(partial(read_time, field="start_time"))] = None
+    end_time: Annotated[datetime | None, BeforeValidator(partial(read_time, field="end_time"))] = None
 
 
 class ModelRequestList(BaseModel):
