@@ -19,7 +19,7 @@ from quadrat.api.pages import app as pages
 from quadrat.api.pages import health, static
 from quadrat.api.pages.cookies import CookieCredential
 from quadrat.api.pupilcloud import app as pupilcloud
-from quadrat.api.state import HouseState, Limits
+from quadrat.api.state import HouseState, Limits, Whereabouts
 from quadrat.api.ubiops import app as ubiops
 from quadrat.api.ubiops.direct import DirectRequests
 from quadrat.base.sealing import Sealer
@@ -164,6 +164,11 @@ async def _open(
             max_archive_bytes=settings.max_archive_bytes,
             common_dir=settings.common_dir,
             export_right=settings.export_right,
+        ),
+        whereabouts=Whereabouts(
+            settings.data_dir.resolve(),
+            settings.store_url or str(settings.data_dir.resolve() / "store"),
+            has_own_database=settings.database_url is None,
         ),
         public_url=settings.public_url,
         events=hub,

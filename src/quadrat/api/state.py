@@ -23,7 +23,7 @@ from quadrat.serving.engine import ServingEngine
 from quadrat.serving.flow.engine import PipelineEngine
 from quadrat.storage.blobs import BlobStore
 from quadrat.storage.references import References
-from quadrat.storage.types import ByteSource, Received
+from quadrat.storage.types import BlobFacts, ByteSource
 
 
 class BlobGuard(Protocol):
@@ -40,20 +40,8 @@ class BlobGuard(Protocol):
         """
         ...
 
-    async def expect(self, key: str, size_bytes: int | None) -> None:
-        """Bytes of this length, where it is known, are about to come; refuse them where it would be in vain.
-
-        Raises:
-            QuadratError: not_found, unavailable.
-        """
-        ...
-
-    async def stored(self, key: str, received: Received) -> None:
-        """Bytes have arrived for the key; lie under it once this returns.
-
-        Raises:
-            QuadratError: not_found, unavailable; then what was there before is there still, unless they are many.
-        """
+    async def stored(self, key: str, facts: BlobFacts, beginning: bytes) -> None:
+        """Bytes have arrived under the key, which begin like this."""
         ...
 
     async def recover(self) -> None:
@@ -92,6 +80,21 @@ class Limits:
     import_roots: Sequence[str] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """Where everything is that must be kept.
+
+    Args:
+        data_dir: The key, and the embedded database.
+        store: The folder or bucket of the bytes.
+        has_own_database: False when the settings name another one.
+    """
+
+    data_dir: Path
+    store: str
+    has_own_database: bool
+
+
 class HouseState(TypedDict):
     """The lifespan state. Routes read it as attributes of ``request.state``."""
 
@@ -105,6 +108,7 @@ class HouseState(TypedDict):
     job_waiter: JobWaiter
     pipelines: PipelineEngine
     limits: Limits
+    whereabouts: Whereabouts
     public_url: str | None
     blob_guard: BlobGuard
     events: EventHub

@@ -12,6 +12,7 @@ from quadrat.api.pages import app as pages
 from quadrat.api.pages import static
 from quadrat.api.pages.cookies import CookieCredential
 from quadrat.api.pupilcloud import app as pupilcloud
+from quadrat.api.state import Whereabouts
 from quadrat.api.ubiops import app as ubiops
 from quadrat.db.engine import Database
 from quadrat.db.notify import Listener
@@ -43,6 +44,7 @@ async def browser(house: House, hub: EventHub, tmp_path) -> AsyncIterator[Browse
         "intake": Intake(house.db, door, 1000),
         "page_key": KEY,
         "page_origins": (),
+        "whereabouts": Whereabouts(tmp_path, str(tmp_path / "store"), has_own_database=True),
         "blobs": BlobStore.on_disk(tmp_path / "store", KEY),
     }
     doors = [Mount(door.PREFIX, door.create_app()) for door in (ubiops, lightly, ecotaxa, pupilcloud, pages)]

@@ -64,6 +64,22 @@ async def test_audit_is_read_in_pages_newest_first_and_by_user(browser: Browser)
     assert (await browser.client.get("/ui/api/audit", params=nobody)).json() == []
 
 
+async def test_audit_tells_what_an_administrator_did_to_a_user(browser: Browser) -> None:
+    person, admin = await browser.house.make_person(), await browser.house.make_person(admin=True)
+    at, email = f"/api/users/{person.caller.user_id}", person.caller.email
+    for status in ("blocked", "active"):
+        activate = f"/api/users/activate/{person.caller.user_id}/{status}"
+        assert (await browser.client.post(activate, json={"reason": None}, headers=admin.header)).status_code == 200
+    changed = {"id": person.caller.user_id, "email": email, "name": "Another Name"}
+    assert (await browser.client.put(at, json=changed, headers=admin.header)).status_code == 200
+    found = (await browser.client.get("/ui/api/audit", params={"user": email}, headers=admin.header)).json()
+    assert [row["detail"] for row in found if row["action"] == "user.changed"] == [
+        {"changed": ["email", "name", "surname"]},
+        {"status": "active"},
+        {"status": "blocked"},
+    ]
+
+
 async def test_tokens_are_made_shown_once_used_and_revoked_by_their_owner_alone(browser: Browser) -> None:
     person, stranger = await browser.house.make_person(password=PASSWORD), await browser.house.make_person()
     headers = await _signed_in(browser, person)
@@ -106,3 +122,9 @@ async def test_administration_is_for_who_runs_the_server(browser: Browser) -> No
     assert found["store"] == "disk"
     assert {row["kind"] for row in found["stored"]} >= {"image samples", "images of objects"}
     assert found["disk_free_bytes"] <= found["disk_size_bytes"]
+    assert found["kept"] == {
+        "data_dir": found["kept"]["data_dir"],
+        "has_own_database": True,
+        "store": f"{found['kept']['data_dir']}/store",
+        "newest_of_objects": None,
+    }

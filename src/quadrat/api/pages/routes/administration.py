@@ -9,12 +9,16 @@ from fastapi import Request
 
 from quadrat.api.guard import new_router
 from quadrat.api.pages.auth import SignedIn
-from quadrat.api.pages.schemas import Administration, DatabaseCard, Disk, StoredKind, WorkerCard
+from quadrat.api.pages.convert import to_job_card
+from quadrat.api.pages.schemas import Administration, DatabaseCard, Disk, Kept, StoredKind, WorkerCard
+from quadrat.api.state import Whereabouts
 from quadrat.api.wire import Tx
 from quadrat.db.facts import read_facts
 from quadrat.gaze.store.files import measure_files
 from quadrat.identity.actions.sharing import require_administrator
-from quadrat.jobs.actions import look_at_workers
+from quadrat.jobs.actions import list_work, look_at_workers
+from quadrat.jobs.types import JobFilter, JobState
+from quadrat.objects.actions.exports import EXPORT_BACKUP
 from quadrat.objects.store.vault import measure_images
 from quadrat.samples.store.datasets import measure_datasets
 from quadrat.serving.store.blobs import measure_bytes
@@ -28,6 +32,7 @@ _STORED = {
     "recordings and pictures of the gaze API": measure_files,
     "packages and data of models": measure_bytes,
 }
+_OBJECT_BACKUPS = JobFilter(kinds=frozenset({EXPORT_BACKUP}), states=frozenset({JobState.FINISHED}))
 _LIBRARIES = ("fastapi", "uvicorn", "sqlalchemy", "psycopg", "procrastinate", "pydantic", "obstore", "numpy", "pillow")
 _LOW_DISK_BYTES = 5_000_000_000
 
@@ -81,7 +86,19 @@ async def administration_get(caller: SignedIn, request: Request, tx: Tx) -> Admi
         stored=stored,
         workers=[WorkerCard(id=worker.id, seen_at=worker.seen_at, running=worker.running) for worker in workers],
         jobs={state.value: count for state, count in jobs.items()},
+        kept=await _kept(request, tx),
         libraries={name: version(name) for name in _LIBRARIES},
+    )
+
+
+async def _kept(request: Request, tx: Tx) -> Kept:
+    places: Whereabouts = request.state.whereabouts
+    newest = await list_work(tx, _OBJECT_BACKUPS, 1)
+    return Kept(
+        data_dir=str(places.data_dir),
+        has_own_database=places.has_own_database,
+        store=places.store,
+        newest_of_objects=to_job_card(newest[0]) if newest else None,
     )
 
 
