@@ -38,6 +38,11 @@ describe('a form from a schema', () => {
     const read = bodyOf(fields, { name: 'a', kind: 'plain', size: '12', fields: [], tags: 'x, y\nz', settings: '{"a": 1}', on: false });
     expect(read).toEqual({ body: { name: 'a', kind: 'plain', size: 12, tags: ['x', 'y', 'z'], settings: { a: 1 }, on: false }, problems: {} });
   });
+  it('says that what was there before has been taken out', () => {
+    const before = { name: 'a', kind: 'plain', size: 7, fields: [{ name: 'x', data_type: 'int' }], tags: ['x'] };
+    const read = bodyOf(fields, { name: 'a', kind: 'plain', size: '', fields: [], tags: '', settings: '', on: false }, before);
+    expect(read).toEqual({ body: { name: 'a', kind: 'plain', fields: [], tags: [], on: false }, problems: {} });
+  });
   it('names the field that cannot be sent', () => {
     const read = bodyOf(fields, { name: '', kind: 'plain', size: '1.5', settings: '{' });
     expect(Object.keys(read.problems)).toEqual(['name', 'size', 'settings']);

@@ -101,15 +101,21 @@ function resolve(document: OpenApi, schema: Schema): Schema {
   return schema;
 }
 
-/** What the form says, without what was left empty. Text that should be JSON and is not is a problem of its field. */
-export function bodyOf(fields: FormField[], values: Record<string, unknown>): { body: Record<string, unknown>; problems: Record<string, string> } {
+const EMPTY: Partial<Record<FormField['kind'], unknown>> = { text: '', long: '', fields: [], list: [] };
+const isBlank = (value: unknown) => value === undefined || value === null || value === '' || (Array.isArray(value) && value.length === 0);
+
+/**
+ * What the form says, without what was left empty; what was there before and has been emptied is said to be empty. Text
+ * that should be JSON and is not is a problem of its field.
+ */
+export function bodyOf(fields: FormField[], values: Record<string, unknown>, before: Record<string, unknown> = {}): { body: Record<string, unknown>; problems: Record<string, string> } {
   const body: Record<string, unknown> = {};
   const problems: Record<string, string> = {};
   for (const field of fields) {
     const value = values[field.name];
-    const blank = value === undefined || value === null || value === '' || (Array.isArray(value) && value.length === 0);
-    if (blank) {
+    if (isBlank(value)) {
       if (field.required && field.kind !== 'boolean' && field.kind !== 'fields') problems[field.name] = 'This is needed.';
+      else if (!isBlank(before[field.name]) && field.kind in EMPTY) body[field.name] = EMPTY[field.kind];
       continue;
     }
     if (field.kind === 'integer' || field.kind === 'number') {

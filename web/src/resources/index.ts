@@ -1,3 +1,4 @@
+import type { components as Pages } from '../generated/pages';
 import { api } from '../lib/api';
 import { href } from '../lib/router.svelte';
 import type { ProjectRights } from '../lib/types';
@@ -5,11 +6,28 @@ import type { Resource, Row } from './types';
 
 const part = (value: unknown) => encodeURIComponent(String(value));
 const base = (project: ProjectRights) => `/v2.1/projects/${part(project.name)}`;
+const DAY_MS = 86_400_000;
 // Whoever may ask something may schedule, change and remove what asks it.
 const REQUESTS_CREATE = ['models.versions.requests.create', 'pipelines.requests.create'];
 
 async function names(path: string): Promise<string[]> {
   return (await api.get<Row[]>(path)).map((row) => String(row.name));
+}
+
+async function connectorTypes(): Promise<string[]> {
+  return (await api.get<Row[]>('/v2.1/config/connectors')).map((row) => String(row.connector)).sort();
+}
+
+/** Of each model that was asked in the last day: how often, and which share of that failed. */
+async function askedLastDay(projectId: number, signal: AbortSignal): Promise<Map<string, Row>> {
+  const end = Date.now();
+  const query = { interval: 'hour', start_time: new Date(end - DAY_MS).toISOString(), end_time: new Date(end).toISOString() };
+  const sums = new Map<string, { requests: number; failed: number }>();
+  for (const row of await api.get<Pages['schemas']['AskedCard'][]>(`/ui/api/projects/${projectId}/requests`, { query, signal })) {
+    const known = sums.get(row.model) ?? { requests: 0, failed: 0 };
+    sums.set(row.model, { requests: known.requests + row.requests, failed: known.failed + row.failed });
+  }
+  return new Map([...sums].map(([model, sum]) => [model, { requests: sum.requests, failed: `${((100 * sum.failed) / Math.max(1, sum.requests)).toFixed(1)} %` }]));
 }
 
 export const RESOURCES: Record<string, Resource> = {
@@ -26,8 +44,11 @@ export const RESOURCES: Record<string, Resource> = {
       { name: 'input_type', label: 'Takes' },
       { name: 'output_type', label: 'Gives' },
       { name: 'number_of_versions', label: 'Versions', kind: 'number' },
+      { name: 'requests', label: 'Requests, last day', kind: 'number' },
+      { name: 'failed', label: 'Failed', kind: 'number' },
       { name: 'last_updated', label: 'Changed', kind: 'time' },
     ],
+    besides: async (project, signal) => (project.permissions.includes('models.versions.metrics.get') ? askedLastDay(project.id, signal) : new Map()),
     read: 'models.list',
     create: { operation: 'models_create', permission: 'models.create' },
     update: { operation: 'models_update', permission: 'models.update' },
@@ -56,7 +77,7 @@ export const RESOURCES: Record<string, Resource> = {
     empty: 'A connector writes what pipelines give it into a database, a bucket or a stream of yours.',
     hints: { configuration: 'An object of texts, e.g. {"database": "results", "table": "plankton"}', input_fields: 'The columns, for connectors to tables' },
     choices: async (project) => ({
-      type: (await api.get<Row[]>('/v2.1/config/connectors')).map((row) => String(row.connector_type)).sort(),
+      type: await connectorTypes(),
       credentials: await names(`${base(project)}/credentials`),
     }),
   },
@@ -80,7 +101,7 @@ export const RESOURCES: Record<string, Resource> = {
     remove: { permission: 'credentials.delete', warning: 'Connectors cannot use them any more.' },
     empty: 'Credentials are sealed at rest and never shown again.',
     hints: { configuration: 'An object of texts, e.g. {"username": "quadrat", "password": "…", "host": "db", "port": "5432"}' },
-    choices: async () => ({ type: (await api.get<Row[]>('/v2.1/config/connectors')).map((row) => String(row.connector_type)).sort() }),
+    choices: async () => ({ type: await connectorTypes() }),
   },
   schedules: {
     title: 'Schedules',
@@ -98,7 +119,7 @@ export const RESOURCES: Record<string, Resource> = {
       { name: 'batch', label: 'Batch', kind: 'flag' },
     ],
     read: 'projects.get',
-    create: { operation: 'scheduled_requests_create', permission: REQUESTS_CREATE },
+    create: { operation: 'scheduled_requests_create', permission: REQUESTS_CREATE, initial: { enabled: true } },
     update: { operation: 'scheduled_requests_update', permission: REQUESTS_CREATE },
     remove: { permission: REQUESTS_CREATE, warning: 'It does not run again; what it ran is kept.' },
     empty: 'A schedule asks a model or a pipeline again and again, by the minute, in UTC.',

@@ -30,8 +30,11 @@ export interface Resource {
   one: (project: ProjectRights, row: Row) => string;
   name: (row: Row) => string;
   columns: Column[];
+  /** What of the rows comes from elsewhere, by their names; the list is a list without it. */
+  besides?: (project: ProjectRights, signal: AbortSignal) => Promise<Map<string, Row>>;
   read: string;
-  create?: { operation: string; permission: Needed };
+  /** `initial`: what a new one is, unless said otherwise. */
+  create?: { operation: string; permission: Needed; initial?: Row };
   update?: { operation: string; permission: Needed; skip?: string[] };
   remove?: { permission: Needed; warning: string };
   actions?: Action[];
