@@ -9,6 +9,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from support.browser import EMAIL, LAPTOP, Watch, sign_in
+from support.filled_project import Filled, fill
+from support.keyboard import Keyboard
 from support.server import Server, launch
 
 # A busy machine is no reason to fail.
@@ -49,6 +51,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     assert server.stop() == 0
 
 
+@pytest.fixture(scope="session")
+def worked_on(site: Server) -> Filled:
+    """One project for all who change something in it: each leaves the rest of it as it was."""
+    return fill(site.url)
+
+
 OpenPage = Callable[..., Page]
 
 
@@ -85,3 +93,9 @@ def open_page(chromium: Browser, site: Server) -> Iterator[OpenPage]:
 def page(open_page: OpenPage) -> Page:
     """A page of the administrator, signed in."""
     return open_page()
+
+
+@pytest.fixture
+def keyboard(page: Page) -> Keyboard:
+    """The keys of the page."""
+    return Keyboard(page)

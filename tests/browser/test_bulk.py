@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 from support.archives import archive, picture, table
 from support.browser import assert_accessible, open_project
 from support.filled_project import package
+from support.keyboard import Keyboard
 from support.people import unique
 from support.server import ADMIN_TOKEN, Server
 from support.server import wait_for as until
@@ -175,12 +176,14 @@ def test_deployed_model_is_asked_and_everything_is_backed_up(page: Page, site: S
     with _client(site) as client:
         model = _deploy(client, project)
         page.goto(f"/ui/#/p/{project}/predict")
-        page.get_by_role("radio", name="Ask a deployed model").focus()
-        page.keyboard.press("Space")
-        page.get_by_role("combobox", name="Model or pipeline").select_option(model)
+        keyboard = Keyboard(page)
+        keyboard.to(page.get_by_role("radio", name="Learn from what is validated"))
+        keyboard.press("ArrowDown")
+        served = page.get_by_role("combobox", name="Model or pipeline")
+        expect(served.locator("option", has_text=model)).to_have_count(1)
+        keyboard.pick(served, model)
         assert_accessible(page)
-        page.get_by_role("button", name="Predict", exact=True).focus()
-        page.keyboard.press("Enter")
+        keyboard.button("Predict")
         page.get_by_role("link", name="Review the predictions").click(timeout=90_000)
         tiles = page.get_by_role("listbox", name="Objects").get_by_role("option")
         expect(tiles).to_have_count(N // 2)
