@@ -14,7 +14,7 @@ from quadrat.api import files
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.storage.blobs import BlobStore
 from quadrat.storage.signing import Permit, address
-from quadrat.storage.types import BlobFacts, SignedMethod
+from quadrat.storage.types import Received, SignedMethod
 from support.house import LIMITS
 
 pytestmark = pytest.mark.anyio
@@ -27,7 +27,8 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
 class OpenGuard:
     """Lets through all but what is named as gone; remembers what came."""
 
-    def __init__(self) -> None:
+    def __init__(self, blobs: BlobStore) -> None:
+        self.blobs = blobs
         self.gone: set[str] = set()
         self.came: list[tuple[str, int]] = []
 
@@ -35,9 +36,18 @@ class OpenGuard:
         if key in self.gone:
             raise QuadratError(ErrorKind.NOT_FOUND, "The thing of this address does not exist any more.")
 
-    async def stored(self, key: str, facts: BlobFacts, beginning: bytes) -> None:
-        await self.admit(key)
-        self.came.append((key, facts.size_bytes))
+    async def expect(self, key: str, size_bytes: int | None) -> None:
+        if not self.blobs.stages(size_bytes):
+            await self.admit(key)
+
+    async def stored(self, key: str, received: Received) -> None:
+        try:
+            await self.admit(key)
+        except QuadratError:
+            await self.blobs.drop(key, received)
+            raise
+        self.came.append((key, received.facts.size_bytes))
+        self.blobs.finish(key, received)
 
 
 @pytest.fixture
@@ -46,8 +56,8 @@ def blobs(tmp_path: Path) -> BlobStore:
 
 
 @pytest.fixture
-def guard() -> OpenGuard:
-    return OpenGuard()
+def guard(blobs: BlobStore) -> OpenGuard:
+    return OpenGuard(blobs)
 
 
 @pytest.fixture
@@ -151,6 +161,14 @@ async def test_much_for_a_thing_that_is_gone_is_refused_before_it_comes(web, blo
     refused = await web.put(await _sign(blobs, SignedMethod.PUT), content=b"new", headers=headers)
     assert refused.status_code == 404
     assert await blobs.read(BLOB, max_bytes=100) == b"left over"
+
+
+async def test_little_for_a_thing_that_is_gone_replaces_and_leaves_nothing(web, blobs, guard) -> None:
+    await blobs.put(BLOB, b"left over")
+    guard.gone.add(BLOB)
+    assert (await web.put(await _sign(blobs, SignedMethod.PUT), content=b"new")).status_code == 404
+    assert [path.name for path in (blobs.local_root / "tests/0").iterdir()] == ["full"]
+    assert (await blobs.read(BLOB, max_bytes=100), blobs.list_begun()) == (b"left over", [])
 
 
 @pytest.mark.parametrize("size", [0, 1, 512, 300_000, 1024 * 1024, 1024 * 1024 + 1, 3_000_000])

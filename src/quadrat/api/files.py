@@ -96,20 +96,18 @@ def _in_store(blobs: BlobStore, key: str) -> ByteSource:
 async def _write(request: Request, blobs: BlobStore, permit: Permit) -> Response:
     limits: Limits = request.state.limits
     guard: BlobGuard = request.state.blob_guard
-    declared = request.headers.get("content-length")
-    if declared is not None and declared.isdigit() and int(declared) > limits.max_upload_bytes:
+    declared = request.headers.get("content-length", "")
+    size_bytes = int(declared) if declared.isdigit() else None
+    if size_bytes is not None and size_bytes > limits.max_upload_bytes:
         raise QuadratError(ErrorKind.TOO_LARGE, f"The file is larger than {limits.max_upload_bytes} bytes.")
-    # Asked before anything is replaced: while the database is away the bytes stay those that it knows of.
-    await guard.admit(permit.key)
+    await guard.expect(permit.key, size_bytes)
     try:
         received = await blobs.receive(permit.key, _body(request), max_bytes=limits.max_upload_bytes)
     except TimeoutError:
         return JSONResponse(
             {"error": f"No bytes came for {IDLE_TIMEOUT_S:g} seconds."}, 408, headers={"Connection": "close"}
         )
-    # Should this fail, the next start finds the bytes by the note.
-    await guard.stored(permit.key, received.facts, received.beginning)
-    blobs.end(received.note)
+    await guard.stored(permit.key, received)
     return Response(headers={"ETag": received.facts.etag})
 
 

@@ -23,7 +23,7 @@ from quadrat.serving.engine import ServingEngine
 from quadrat.serving.flow.engine import PipelineEngine
 from quadrat.storage.blobs import BlobStore
 from quadrat.storage.references import References
-from quadrat.storage.types import BlobFacts, ByteSource
+from quadrat.storage.types import ByteSource, Received
 
 
 class BlobGuard(Protocol):
@@ -40,8 +40,20 @@ class BlobGuard(Protocol):
         """
         ...
 
-    async def stored(self, key: str, facts: BlobFacts, beginning: bytes) -> None:
-        """Bytes have arrived under the key, which begin like this."""
+    async def expect(self, key: str, size_bytes: int | None) -> None:
+        """Bytes of this length, where it is known, are about to come; refuse them where it would be in vain.
+
+        Raises:
+            QuadratError: not_found, unavailable.
+        """
+        ...
+
+    async def stored(self, key: str, received: Received) -> None:
+        """Bytes have arrived for the key; lie under it once this returns.
+
+        Raises:
+            QuadratError: not_found, unavailable; then what was there before is there still, unless they are many.
+        """
         ...
 
     async def recover(self) -> None:

@@ -22,7 +22,7 @@ Image.MAX_IMAGE_PIXELS = None
 _FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "PPM", "GIF", "AVIF")
 # Rows at a time: the whole decoded picture is in memory once, everything made of it only in strips.
 _STRIP_ROWS = 256
-_HASH_SIDE = 32
+_EDGE_ROWS = 64
 _WEBP_QUALITY = 90
 _DEEP = {"I;16": 16, "I;16B": 16, "I;16L": 16, "I;16N": 16, "I": 32, "F": 32}
 _GPS = ExifTags.IFD.GPSInfo.value
@@ -123,7 +123,7 @@ def _as_rgb(image: Image.Image) -> Image.Image:
 def measure(image: Image.Image) -> Measures:
     """Numbers of an RGB picture, equal to those that clients compute from whole arrays."""
     width, height = image.size
-    counts = image.histogram()
+    counts = np.array(image.histogram(), np.int64)
     grey_counts = np.zeros(256, np.int64)
     edge_counts = np.zeros(256, np.int64)
     flat_rows = 0
@@ -138,7 +138,7 @@ def measure(image: Image.Image) -> Measures:
         grey_counts += _counts(grey)
         flat_rows += int((grey == grey[:, :1]).all(axis=1).sum())
     channels = (counts[:256], counts[256:512], counts[512:])
-    return measures.from_counts((height, width), channels, grey_counts.tolist(), edge_counts.tolist(), flat_rows)
+    return measures.from_counts((height, width), channels, grey_counts, edge_counts, flat_rows)
 
 
 def _counts(values: NDArray[np.uint8]) -> NDArray[np.int64]:
@@ -147,7 +147,7 @@ def _counts(values: NDArray[np.uint8]) -> NDArray[np.int64]:
 
 
 def _edges(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """What Pillow's kernel of eight times a value less its eight neighbours gives, in a sixth of its time.
+    """What Pillow's kernel of eight times a value less its eight neighbours gives, in a small part of its time.
 
     Args:
         grey: Rows by columns.
@@ -156,16 +156,37 @@ def _edges(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
         As many; the outermost are those of `grey`.
     """
     edges = grey.copy()
-    if min(grey.shape) > 2:
-        wide = grey.astype(np.int16)
-        rows = wide[:-2] + wide[1:-1]
-        rows += wide[2:]
-        around = rows[:, :-2] + rows[:, 1:-1]
-        around += rows[:, 2:]
-        found = wide[1:-1, 1:-1] * np.int16(9)
-        found -= around
-        edges[1:-1, 1:-1] = np.clip(found, 0, 255, out=found)
+    height, width = grey.shape
+    if min(height, width) > 2:
+        # As few rows at a time as stay in the processor's cache, in the same memory each time.
+        wide = np.empty((_EDGE_ROWS + 2, width), np.int16)
+        columns = np.empty((_EDGE_ROWS, width), np.int16)
+        around = np.empty((_EDGE_ROWS, width - 2), np.int16)
+        for top in range(1, height - 1, _EDGE_ROWS):
+            bottom = min(top + _EDGE_ROWS, height - 1)
+            _edges_of_some(grey[top - 1 : bottom + 1], wide, columns, around, edges[top:bottom, 1:-1])
     return edges
+
+
+def _edges_of_some(
+    grey: NDArray[np.uint8],
+    wide: NDArray[np.int16],
+    columns: NDArray[np.int16],
+    around: NDArray[np.int16],
+    edges: NDArray[np.uint8],
+) -> None:
+    """The filter over the inner rows and columns of `grey`, into `edges`; the others are worked in."""
+    rows = len(edges)
+    wide, columns, around = wide[: rows + 2], columns[:rows], around[:rows]
+    wide[:] = grey
+    np.add(wide[:-2], wide[1:-1], out=columns)
+    columns += wide[2:]
+    np.add(columns[:, :-2], columns[:, 1:-1], out=around)
+    around += columns[:, 2:]
+    inner = wide[1:-1, 1:-1]
+    inner *= np.int16(9)
+    inner -= around
+    edges[:] = np.clip(inner, 0, 255, out=inner)
 
 
 def shrink(image: Image.Image, orientation: int, side_px: int) -> Image.Image:
@@ -177,7 +198,7 @@ def shrink(image: Image.Image, orientation: int, side_px: int) -> Image.Image:
         small = image.convert("RGBA" if _has_alpha(image) else "RGB")
     if small is image:
         small = image.copy() if max(image.size) <= side_px else image.reduce(_whole_factor(image.size, side_px))
-    small.thumbnail((side_px, side_px), Image.Resampling.LANCZOS)
+    small.thumbnail((side_px, side_px), Image.Resampling.BICUBIC)
     small = _in_srgb(small, image.info.get("icc_profile"))
     if small.mode == "RGBA":
         ground = Image.new("RGBA", small.size, "white")
@@ -240,8 +261,8 @@ def _encoded(small: Image.Image) -> bytes:
 
 
 def _hash_of(small: Image.Image) -> int:
-    side = (_HASH_SIDE, _HASH_SIDE)
-    return measures.perceptual_hash(small.convert("L").resize(side, Image.Resampling.BOX).tobytes())
+    side = (measures.HASH_SIDE, measures.HASH_SIDE)
+    return measures.perceptual_hash(np.asarray(small.convert("L").resize(side, Image.Resampling.BOX)))
 
 
 def _exif_of(image: Image.Image) -> dict[str, Any]:

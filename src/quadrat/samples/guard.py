@@ -1,5 +1,6 @@
 """Ties the signed addresses of images to their samples."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +17,7 @@ from quadrat.samples.types import DatasetId, Rendition, SampleId, StoredImage
 from quadrat.storage.blobs import BlobStore
 from quadrat.storage.references import References
 from quadrat.storage.sniff import SNIFFED_BYTES, UNKNOWN, image_type
-from quadrat.storage.types import BlobFacts, ByteRange, ByteSource
+from quadrat.storage.types import BlobFacts, ByteRange, ByteSource, Received
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,8 @@ class _Arrival:
     sample_id: SampleId
     rendition: Rendition
     stored: StoredImage
+    key: str
+    received: Received
 
 
 class SampleBlobGuard:
@@ -42,6 +45,9 @@ class SampleBlobGuard:
         self._arrivals = Together(self._note, "sample-arrivals")
         # All who ask while one look is under way share the next.
         self._places = Together(self._find_places, "sample-places", gather_s=0)
+        # Whether the database knows of these was not to be learned when they came: it went away meanwhile.
+        self._doubtful: list[tuple[str, Received]] = []
+        self._settling = asyncio.Lock()
 
     async def admit(self, key: str) -> ByteSource | None:
         """Refuse an address whose sample is gone, though its signature is good and its bytes may be there still.
@@ -69,15 +75,50 @@ class SampleBlobGuard:
             found = await store.find_places(tx, dataset_id, ids)
         return [found.get(id_) for id_ in ids]
 
-    async def stored(self, key: str, facts: BlobFacts, beginning: bytes) -> None:
-        """Note the bytes that came and have them looked into; remove them when the sample went while they came."""
-        embedding = parse_csv_key(key)
-        if embedding is not None:
-            async with self._db.begin() as tx:
-                kept = await csv_came(tx, *embedding)
+    async def expect(self, key: str, size_bytes: int | None) -> None:
+        """Refuse bytes whose sample is gone before they come, unless that costs more than to drop them afterwards.
+
+        While the database is away all are refused: nothing is replaced of which it could not be told.
+
+        Raises:
+            QuadratError: not_found, unavailable.
+        """
+        if self._doubtful:
+            await self._settle()
+        elif self._blobs.stages(size_bytes):
+            return
+        await self.admit(key)
+
+    async def _settle(self) -> None:
+        """Do with bytes in doubt what the database says, now that it says something."""
+        async with self._settling:
+            while self._doubtful:
+                key, received = self._doubtful[-1]
+                if await self._known_etag(key) == received.facts.etag:
+                    self._blobs.finish(key, received)
+                else:
+                    await self._blobs.drop(key, received)
+                self._doubtful.remove((key, received))
+
+    async def stored(self, key: str, received: Received) -> None:
+        """Note the bytes that came and have them looked into; drop them when the sample went while they came.
+
+        Raises:
+            QuadratError: not_found, unavailable.
+        """
+        named, embedding = parse_blob_key(key), parse_csv_key(key)
+        kept = True
+        if named is not None:
+            kept = await self._image_stored(*named, key, received)
         else:
-            kept = await self._image_stored(key, facts, beginning)
+            # Nobody keeps count of other bytes, but a job reads a table as soon as it is known of.
+            self._blobs.place(key, received)
+            if embedding is not None:
+                async with self._db.begin() as tx:
+                    kept = await csv_came(tx, *embedding)
+            self._blobs.end(received.note)
         if not kept:
+            await self._blobs.drop(key, received)
             await self._blobs.delete(key)
             raise QuadratError(ErrorKind.NOT_FOUND, "What this address belongs to does not exist any more.")
 
@@ -87,38 +128,48 @@ class SampleBlobGuard:
         To be called before any address is used.
         """
         for note, key in self._blobs.list_begun():
-            await self._blobs.forget_unfinished(key)
+            known = await self._known_etag(key)
+            await self._blobs.forget_unfinished(key, known_etag=known)
             try:
                 facts = await self._blobs.head(key)
-                if not await self._is_noted(key, facts):
-                    await self.stored(key, facts, await self._beginning(key, facts))
+                if facts.etag != known:
+                    await self.stored(key, Received(facts, await self._beginning(key, facts), None))
             except QuadratError as error:
                 if error.kind is not ErrorKind.NOT_FOUND:
                     raise
             self._blobs.end(note)
 
-    async def _is_noted(self, key: str, facts: BlobFacts) -> bool:
+    async def _known_etag(self, key: str) -> str | None:
         named = parse_blob_key(key)
         if named is None:
-            return False
+            return None
         _, sample_id, rendition = named
         async with self._db.begin() as tx:
             known = await store.find_image(tx, sample_id, rendition)
-        return known is not None and known.etag == facts.etag
+        return None if known is None else known.etag
 
-    async def _image_stored(self, key: str, facts: BlobFacts, beginning: bytes) -> bool:
-        named = parse_blob_key(key)
-        if named is None:
-            return True
-        dataset_id, sample_id, rendition = named
-        stored = StoredImage(facts.size_bytes, facts.etag, image_type(beginning) or UNKNOWN, now())
-        return await self._arrivals.join(dataset_id, _Arrival(sample_id, rendition, stored))
+    async def _image_stored(
+        self, dataset_id: DatasetId, sample_id: SampleId, rendition: Rendition, key: str, received: Received
+    ) -> bool:
+        facts = received.facts
+        stored = StoredImage(facts.size_bytes, facts.etag, image_type(received.beginning) or UNKNOWN, now())
+        arrival = _Arrival(sample_id, rendition, stored, key, received)
+        try:
+            return await self._arrivals.join(dataset_id, arrival)
+        except Exception:
+            if received.staged is not None:
+                self._doubtful.append((key, received))
+            raise
 
     async def _note(self, dataset_id: DatasetId, arrivals: Sequence[_Arrival]) -> Sequence[bool]:
         # Of bytes that came twice the later count.
         came = {(arrival.sample_id, arrival.rendition): arrival.stored for arrival in arrivals}
         async with self._db.begin() as tx:
             kept = await note_images(tx, dataset_id, came)
+        # In their order, before anything of the next transaction: what lies there is what the database knows of.
+        for arrival in arrivals:
+            if arrival.sample_id in kept:
+                self._blobs.finish(arrival.key, arrival.received)
         return [arrival.sample_id in kept for arrival in arrivals]
 
     async def _beginning(self, key: str, facts: BlobFacts) -> bytes:

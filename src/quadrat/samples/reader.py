@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from quadrat.db.engine import Database
+from quadrat.errors import ErrorKind, QuadratError
 from quadrat.imaging.pool import DecoderPool
 from quadrat.imaging.types import Picture, UndecodableError
 from quadrat.samples.rules.common import this_moment
 from quadrat.samples.rules.samples import blob_key, encode_document
 from quadrat.samples.store import images as store
 from quadrat.samples.types import DatasetId, Facts, Rendition, SampleId, StoredImage
+from quadrat.storage import disk
 from quadrat.storage.blobs import BlobStore
 from quadrat.storage.references import References, is_bucket, path_of
+from quadrat.storage.types import BlobFacts
 
 _THUMBNAIL_TYPE = "image/webp"
 
@@ -26,12 +29,12 @@ class Found:
     Args:
         sample_id: Whose image.
         facts: About the bytes that were looked into.
-        thumbnail: As it was stored; None for bytes that show no picture.
+        thumbnail: A WebP; None for bytes that show no picture.
     """
 
     sample_id: SampleId
     facts: Facts
-    thumbnail: StoredImage | None
+    thumbnail: bytes | None
 
 
 class ImageReader:
@@ -50,6 +53,11 @@ class ImageReader:
         self._references = references
         self._decoders = decoders
 
+    @property
+    def at_a_time(self) -> int:
+        """How many images to look into at the same time, so that no decoder waits for its next."""
+        return 2 * self._decoders.processes
+
     async def read(self, dataset_id: DatasetId, sample_id: SampleId, etag: str, location: str | None) -> str | None:
         """Look into one image and keep what is found: `look`, then `keep`.
 
@@ -64,7 +72,7 @@ class ImageReader:
         return found.facts.problem
 
     async def look(self, dataset_id: DatasetId, sample_id: SampleId, etag: str, location: str | None) -> Found:
-        """Look into one image and store its thumbnail.
+        """Look into one image.
 
         Args:
             dataset_id: Of the sample.
@@ -77,19 +85,46 @@ class ImageReader:
         """
         try:
             async with self._file_of(dataset_id, sample_id, location) as path:
-                size_bytes = path.stat().st_size
+                if location is None and self._blobs.local_root is not None:
+                    etag = await self._etag_of(path, sample_id, etag)
+                size_bytes = _facts_of(path).size_bytes
                 picture = await self._decoders.read(path)
         except UndecodableError as error:
             return Found(sample_id, Facts(etag, problem=str(error)), None)
-        key = blob_key(dataset_id, sample_id, Rendition.MADE_THUMBNAIL)
-        stored, _ = await self._blobs.put(key, picture.thumbnail)
-        thumbnail = StoredImage(stored.size_bytes, stored.etag, _THUMBNAIL_TYPE, this_moment())
-        return Found(sample_id, _facts(etag, size_bytes, picture), thumbnail)
+        return Found(sample_id, _facts(etag, size_bytes, picture), picture.thumbnail)
+
+    async def _etag_of(self, path: Path, sample_id: SampleId, etag: str) -> str:
+        """The entity tag as the database knows it of what lies there.
+
+        Raises:
+            QuadratError: unavailable, while one of them is ahead of the other.
+        """
+        if _facts_of(path).etag == etag:
+            return etag
+        # Replaced since; or about to be, for files follow the database by a moment.
+        async with self._db.look() as tx:
+            known = await store.find_full(tx, sample_id)
+        if known is None or _facts_of(path).etag != known[0]:
+            raise QuadratError(ErrorKind.UNAVAILABLE, "Other bytes of this image are about to be in its place.")
+        return known[0]
 
     async def keep(self, dataset_id: DatasetId, found: Sequence[Found]) -> None:
-        """Keep what was found in images of a dataset, unless other bytes have come meanwhile."""
+        """Keep what was found in images of a dataset, unless other bytes have come meanwhile.
+
+        Raises:
+            QuadratError: unavailable.
+        """
         if found:
-            rows = [(one.sample_id, one.facts, one.thumbnail) for one in found]
+            shown = {one.sample_id: one.thumbnail for one in found if one.thumbnail is not None}
+            keys = [blob_key(dataset_id, id_, Rendition.MADE_THUMBNAIL) for id_ in shown]
+            put = dict(
+                zip(shown, await self._blobs.put_many(list(zip(keys, shown.values(), strict=True))), strict=True)
+            )
+            made_at = this_moment()
+            thumbnails = {
+                id_: StoredImage(facts.size_bytes, facts.etag, _THUMBNAIL_TYPE, made_at) for id_, facts in put.items()
+            }
+            rows = [(one.sample_id, one.facts, thumbnails.get(one.sample_id)) for one in found]
             async with self._db.begin() as tx:
                 await store.keep_facts(tx, dataset_id, rows, this_moment())
 
@@ -111,6 +146,14 @@ class ImageReader:
             else:
                 await self._references.fetch_to(location, copy)
             yield copy
+
+
+def _facts_of(path: Path) -> BlobFacts:
+    try:
+        return disk.facts_of(str(path))
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise QuadratError(ErrorKind.UNAVAILABLE, f"The file of this picture cannot be read: {reason}.") from error
 
 
 def _facts(etag: str, size_bytes: int, picture: Picture) -> Facts:

@@ -2,14 +2,11 @@
 
 import asyncio
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Protocol
 
-import structlog
-
 from quadrat.base.clock import now
-from quadrat.db.engine import Database
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.jobs.actions import enqueue
 from quadrat.jobs.registry import Handler, JobContext
@@ -20,22 +17,19 @@ from quadrat.samples.actions.images import READ_IMAGES, read_images_later
 from quadrat.samples.actions.imports import IMPORT, Imported, add_block, blocks
 from quadrat.samples.actions.settings import FOLLOW_UPLOAD
 from quadrat.samples.embedding_tasks import project_embedding, read_embedding
-from quadrat.samples.reader import Found, ImageReader
+from quadrat.samples.reader import ImageReader
+from quadrat.samples.reading import Reading
 from quadrat.samples.rules.samples import BLOB_FOLDER, dataset_folder, parse_blob_key
 from quadrat.samples.store import images as store
-from quadrat.samples.types import DatasetId, Rendition, SampleId, StoredImage
+from quadrat.samples.types import DatasetId, Rendition, StoredImage
 from quadrat.serving.actions.housekeeping import purge_tomorrow
 from quadrat.storage.blobs import BlobStore
 from quadrat.storage.references import References
 from quadrat.storage.sniff import SNIFFED_BYTES, UNKNOWN, image_type
 from quadrat.storage.types import BlobFacts, ByteRange
 
-_log = structlog.get_logger(__name__)
-_BLOCK = 256
 _FOLDERS = 1000
 PURGE = "samples.purge"
-_AT_A_TIME = 4
-_KEEP_EVERY_S = 1.0
 _LOOK_AGAIN = timedelta(seconds=30)
 _GIVE_UP_LOOKING = 20
 
@@ -86,62 +80,21 @@ async def read_images(context: JobContext[SampleResources], params: Mapping[str,
     """Look into all images of a dataset that came and were not looked into. Safe to repeat: what is done stays done."""
     dataset_id = DatasetId(params["dataset_id"])
     found = 0 if context.resources.blobs.is_local else await note_arrivals(context, dataset_id)
-    done, problems = 0, 0
     async with context.db.begin() as tx:
         waiting = await store.count_unread(tx, dataset_id)
-    given_up: set[SampleId] = set()
-    while block := await _next_block(context.db, dataset_id, given_up):
-        outcomes = await _read_block(context, dataset_id, block)
-        given_up |= {
-            id_ for (id_, _, _), outcome in zip(block, outcomes, strict=True) if isinstance(outcome, Exception)
-        }
-        done += len(block)
-        problems += sum(isinstance(outcome, str) for outcome in outcomes)
-        await context.progress(100 * done / max(waiting, done), f"{done} of {max(waiting, done)} images read")
-    if given_up:
-        raise QuadratError(
-            ErrorKind.UNAVAILABLE, f"{len(given_up)} images could not be read from where they are; tried again later."
-        )
-    return {"read": done, "undecodable": problems, "arrived": found}
-
-
-async def _next_block(
-    db: Database, dataset_id: DatasetId, given_up: set[SampleId]
-) -> Sequence[tuple[SampleId, str, str | None]]:
-    async with db.begin() as tx:
-        block = await store.list_unread(tx, dataset_id, _BLOCK + len(given_up))
-    return [row for row in block if row[0] not in given_up]
-
-
-async def _read_block(
-    context: JobContext[SampleResources], dataset_id: DatasetId, block: Sequence[tuple[SampleId, str, str | None]]
-) -> list[str | Exception | None]:
-    """For each image why it shows no picture, why it could not be read, or None."""
-    reader = context.resources.images
-    turns = asyncio.Semaphore(_AT_A_TIME)
-
-    async def look(sample_id: SampleId, etag: str, location: str | None) -> Found | Exception:
-        async with turns:
-            try:
-                return await reader.look(dataset_id, sample_id, etag, location)
-            except QuadratError as error:
-                _log.warning("image.unreadable", sample_id=sample_id, reason=error.message)
-                return error
-
-    tasks = [asyncio.create_task(look(*row)) for row in block]
-    under_way: set[asyncio.Task[Found | Exception]] = set(tasks)
+    reading = Reading(context.db, context.resources.images, dataset_id)
     try:
-        while under_way:
-            # Kept together, and not long after they were found.
-            done, under_way = await asyncio.wait(under_way, timeout=_KEEP_EVERY_S)
-            found = [outcome for task in done if not isinstance(outcome := task.result(), Exception)]
-            await reader.keep(dataset_id, found)
+        while await reading.go_on():
+            done, of = reading.done, max(waiting, reading.done)
+            await context.progress(100 * done / of if of else 0, f"{done} of {of} images read")
     finally:
-        for task in under_way:
-            task.cancel()
-        await asyncio.gather(*under_way, return_exceptions=True)
-    outcomes = [task.result() for task in tasks]
-    return [outcome if isinstance(outcome, Exception) else outcome.facts.problem for outcome in outcomes]
+        await reading.stop()
+    if reading.given_up:
+        many = len(reading.given_up)
+        raise QuadratError(
+            ErrorKind.UNAVAILABLE, f"{many} images could not be read from where they are; tried again later."
+        )
+    return {"read": reading.done, "undecodable": reading.problems, "arrived": found}
 
 
 async def note_arrivals(context: JobContext[SampleResources], dataset_id: DatasetId) -> int:

@@ -34,34 +34,43 @@ def write_new(root: str, key: str, content: bytes) -> None:
         os.close(descriptor)
 
 
-def replace(root: str, key: str, pieces: Sequence[bytes]) -> BlobFacts:
-    """Store bytes under a key in one step: a reader sees what was there before, or all of this.
+def stage(root: str, key: str, pieces: Sequence[bytes]) -> tuple[str, BlobFacts]:
+    """Store bytes beside a key, whose place they take in one step when they are renamed to it.
 
     Args:
         root: `BlobStore.local_root`.
         key: Made from ids.
         pieces: The bytes, in order.
 
+    Returns:
+        Where they lie, and their facts, which a new name does not change.
+
     Raises:
-        OSError: Nothing has changed.
+        OSError: Nothing was stored.
     """
-    path = f"{root}/{key}"
     # A name that obstore takes for a part of an upload: lists leave it out, and `forget_unfinished` removes it.
-    staged = f"{path}#{uuid4().int}"
+    staged = f"{root}/{key}#{uuid4().int}"
     descriptor = _create(staged, os.O_EXCL)
     try:
         try:
             for piece in pieces:
                 _write(descriptor, piece)
-            facts = _facts(os.fstat(descriptor))
+            return staged, _facts(os.fstat(descriptor))
         finally:
             os.close(descriptor)
-        os.rename(staged, path)  # noqa: PTH104 - this is the hot path
     except BaseException:
         with suppress(OSError):
-            os.unlink(staged)  # noqa: PTH108
+            os.unlink(staged)  # noqa: PTH108 - this is the hot path
         raise
-    return facts
+
+
+def facts_of(path: str) -> BlobFacts:
+    """What is known of a file by its name.
+
+    Raises:
+        FileNotFoundError: There is none.
+    """
+    return _facts(os.stat(path))  # noqa: PTH116 - this is the hot path
 
 
 def open_to_read(root: str, key: str) -> tuple[int, BlobFacts]:

@@ -45,11 +45,13 @@ class Received:
         facts: Of the bytes.
         beginning: As many of the first of them as tell what they are.
         note: What says on disk that they came; None for a bucket.
+        staged: Where they lie until `BlobStore.finish`; None when they lie under their key.
     """
 
     facts: BlobFacts
     beginning: bytes
     note: Path | None
+    staged: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,18 +4,21 @@ import asyncio
 import hashlib
 import io
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from PIL import Image
 from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.base.clock import now
+from quadrat.errors import ErrorKind, QuadratError
 from quadrat.samples.rules.samples import blob_key
 from quadrat.samples.store import images
 from quadrat.samples.store.datasets import lock_dataset
 from quadrat.samples.tables import fact
-from quadrat.samples.types import DatasetId, Facts, Rendition, SampleId
+from quadrat.samples.types import DatasetId, Facts, Rendition, SampleId, StoredImage
 from support.gallery import Gallery, picture
 
 pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("lightly_jobs")]
@@ -154,12 +157,37 @@ async def test_pictures_that_look_alike_are_found(working_gallery: Gallery):
     assert (await working_gallery.client.get(path, params={"by": "look", "maxDistance": 9})).status_code == 400
 
 
+async def test_image_that_is_replaced_while_it_waits_is_known_by_what_it_is_then(gallery: Gallery):
+    dataset = await gallery.make_dataset()
+    (sample,) = await gallery.make_samples(dataset, 1)
+    place = (DatasetId(dataset), SampleId(sample))
+    etags = []
+    for content in (picture(), newer := picture((50, 40))):
+        await gallery.upload(dataset, sample, content)
+        async with gallery.house.db.begin() as tx:
+            etags.append((await images.find_full(tx, place[1]) or ("",))[0])
+    found = await gallery.images.look(*place, etags[0], None)
+    assert (found.facts.etag, found.facts.size_px, found.facts.problem) == (etags[1], (50, 40), None)
+    assert found.facts.sha256 == hashlib.sha256(newer).hexdigest()
+    # Noted, and not there yet: files follow the database.
+    coming = StoredImage(5, '"coming"', "image/png", now())
+    async with gallery.house.db.begin() as tx:
+        await images.take_in(tx, place[0], {(place[1], Rendition.FULL): coming})
+    with pytest.raises(QuadratError) as refused:
+        await gallery.images.look(*place, coming.etag, None)
+    assert refused.value.kind is ErrorKind.UNAVAILABLE
+
+
 async def test_image_of_a_dataset_that_went_meanwhile_leaves_nothing_behind(working_gallery: Gallery):
     dataset = await working_gallery.make_dataset()
     (sample,) = await working_gallery.make_samples(dataset, 1)
     urls = await working_gallery.get(f"/datasets/{dataset}/samples/{sample}/writeurls")
     assert (await working_gallery.client.delete(f"/datasets/{dataset}")).status_code == 200
     assert (await working_gallery.store.put(urls["full"], content=picture())).status_code == 404
+
+
+# More than is kept beside what was there.
+_MANY = bytes(2 << 20)
 
 
 async def _pieces(*pieces: bytes) -> AsyncIterator[bytes]:
@@ -178,17 +206,80 @@ async def test_bytes_that_a_killed_server_had_not_noted_are_noted_at_the_next_st
     assert gallery.blobs.list_begun() == []
     key = blob_key(DatasetId(dataset), SampleId(sample), Rendition.FULL)
     # What a server has done when it is killed between the last byte and the database; beside, what another had begun.
-    await gallery.blobs.receive(key, _pieces(b"new ", b"bytes"))
+    size = (await gallery.blobs.receive(key, _pieces(_MANY, b"bytes"))).facts.size_bytes
     assert gallery.blobs.local_root is not None
     part = gallery.blobs.local_root / f"{key}#1"
     part.write_bytes(b"half")
     await gallery.house.state["blob_guard"].recover()
     (found,) = await gallery.get(f"/datasets/{dataset}/uploads")
-    assert (found["state"], found["sizeInBytes"]) == ("stored", 9)
-    assert (await gallery.get(f"/datasets/{dataset}"))["sizeInBytes"] == 9
+    assert (found["state"], found["sizeInBytes"]) == ("stored", size)
+    assert (await gallery.get(f"/datasets/{dataset}"))["sizeInBytes"] == size
     assert (await gallery.get(f"/datasets/{dataset}/uploads/summary"))["waiting"] == 1
     assert not part.exists()
     assert gallery.blobs.list_begun() == []
+
+
+@pytest.mark.parametrize("before", [b"old", None])
+@pytest.mark.parametrize("noted", [True, False])
+async def test_few_bytes_of_a_killed_server_lie_there_when_it_had_noted_them(
+    noted: bool, before: bytes | None, gallery: Gallery
+):
+    dataset = await gallery.make_dataset()
+    (sample,) = await gallery.make_samples(dataset, 1)
+    if before is not None:
+        await gallery.upload(dataset, sample, before)
+    key = blob_key(DatasetId(dataset), SampleId(sample), Rendition.FULL)
+    received = await gallery.blobs.receive(key, _pieces(b"new ", b"bytes"))
+    if noted:
+        stored = StoredImage(9, received.facts.etag, "application/octet-stream", now())
+        async with gallery.house.db.begin() as tx:
+            await images.take_in(tx, DatasetId(dataset), {(SampleId(sample), Rendition.FULL): stored})
+    await gallery.house.state["blob_guard"].recover()
+    (found,) = await gallery.get(f"/datasets/{dataset}/uploads")
+    lies = b"new bytes" if noted else before
+    assert (found["state"], found["sizeInBytes"]) == ("missing" if lies is None else "stored", lies and len(lies))
+    if lies is not None:
+        url = await gallery.get(f"/datasets/{dataset}/samples/{sample}/readurl")
+        assert (await gallery.store.get(url)).content == lies
+    assert _left_beside(gallery, key) == []
+
+
+def _left_beside(gallery: Gallery, key: str) -> list[str]:
+    """What lies beside a key, and is no whole file."""
+    assert gallery.blobs.local_root is not None
+    assert gallery.blobs.list_begun() == []
+    return [path.name for path in (gallery.blobs.local_root / key).parent.glob("*#*")]
+
+
+@pytest.mark.parametrize("committed", [True, False])
+async def test_bytes_in_doubt_are_settled_as_soon_as_the_database_says_what_it_knows(
+    committed: bool, gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+):
+    dataset = await gallery.make_dataset()
+    first, second = await gallery.make_samples(dataset, 2)
+    await gallery.upload(dataset, first, b"old")
+    urls = {sample: await gallery.get(f"/datasets/{dataset}/samples/{sample}/writeurl") for sample in (first, second)}
+    begin = gallery.house.db.begin
+
+    @asynccontextmanager
+    async def connection_lost_at_commit() -> AsyncIterator[AsyncConnection]:
+        async with begin() as tx:
+            yield tx
+            if not committed:
+                raise QuadratError(ErrorKind.UNAVAILABLE, "The database does not answer.")
+        raise QuadratError(ErrorKind.UNAVAILABLE, "The database does not answer.")
+
+    with monkeypatch.context() as lost:
+        lost.setattr(gallery.house.db, "begin", connection_lost_at_commit)
+        assert (await gallery.store.put(urls[first], content=b"new")).status_code == 503
+        # Nothing more is taken in while it is not known what became of the last.
+        assert (await gallery.store.put(urls[second], content=b"more")).status_code == 503
+    key = blob_key(DatasetId(dataset), SampleId(first), Rendition.FULL)
+    assert len(gallery.blobs.list_begun()) == 1
+    assert (await gallery.store.put(urls[second], content=b"more")).status_code == 200
+    url = await gallery.get(f"/datasets/{dataset}/samples/{first}/readurl")
+    assert (await gallery.store.get(url)).content == (b"new" if committed else b"old")
+    assert _left_beside(gallery, key) == []
 
 
 async def test_bytes_of_a_sample_that_went_are_passed_over_at_the_next_start(gallery: Gallery):

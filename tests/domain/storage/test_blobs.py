@@ -47,17 +47,65 @@ async def test_put_any_size_comes_back_equal(blobs: BlobStore, size: int, whole:
     assert head.etag.startswith('"')
 
 
+@pytest.mark.parametrize("sizes", [[], [3, 0, 70_000], [10, 2 * MIB]], ids=str)
+async def test_many_put_together_come_back_each_as_it_was(blobs: BlobStore, sizes: list[int]) -> None:
+    contents = [(_key(), os.urandom(size)) for size in sizes]
+    if contents:
+        await blobs.put(contents[0][0], b"old")
+    stored = await blobs.put_many(contents)
+    assert [facts.size_bytes for facts in stored] == sizes
+    for (key, content), facts in zip(contents, stored, strict=True):
+        assert (await _content(blobs, key), (await blobs.head(key)).etag) == (content, facts.etag)
+
+
+async def test_many_put_where_one_cannot_be_are_refused(blobs: BlobStore) -> None:
+    if blobs.local_root is not None:
+        key = _key()
+        await blobs.put(key, b"a file")
+        with pytest.raises(QuadratError) as refused:
+            await blobs.put_many([(_key(), b"x"), (f"{key}/below", b"x")])
+        assert refused.value.kind is ErrorKind.UNAVAILABLE
+
+
 @pytest.mark.parametrize("size", [0, 1, 400_000, MIB, MIB + 1, 6 * MIB])
 async def test_what_is_received_comes_back_equal_and_is_noted_until_the_end(blobs: BlobStore, size: int) -> None:
     key, data = _key(), os.urandom(size)
+    await blobs.put(key, b"old")
     received = await blobs.receive(key, _pieces(data[: size // 3], data[size // 3 :]))
     assert (received.facts.size_bytes, received.beginning) == (size, data[:512])
-    assert await _content(blobs, key) == data
-    assert (await blobs.head(key)).etag == received.facts.etag
     noted = [] if blobs.local_root is None else [(received.note, key)]
     assert blobs.list_begun() == noted
-    blobs.end(received.note)
+    assert await _content(blobs, key) == (b"old" if blobs.stages(size) else data)
+    for _ in range(2):
+        blobs.finish(key, received)
+        assert await _content(blobs, key) == data
+    assert (await blobs.head(key)).etag == received.facts.etag
     assert blobs.list_begun() == []
+
+
+@pytest.mark.parametrize("size", [10, 2 * MIB])
+async def test_what_is_dropped_leaves_nothing(blobs: BlobStore, size: int) -> None:
+    key = _key()
+    received = await blobs.receive(key, _pieces(bytes(size)))
+    for _ in range(2):
+        await blobs.drop(key, received)
+        assert (await blobs.exists(key), blobs.list_begun()) == (False, [])
+    if blobs.local_root is not None:
+        assert list((blobs.local_root / "tests").glob(f"{key.rpartition('/')[2]}*")) == []
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_what_a_killed_server_staged_takes_its_place_when_it_is_known(blobs: BlobStore, known: bool) -> None:
+    key = _key()
+    await blobs.put(key, b"old")
+    received = await blobs.receive(key, _pieces(b"new"))
+    await blobs.receive(key, _pieces(b"other"))
+    await blobs.forget_unfinished(key, known_etag=received.facts.etag if known else None)
+    if blobs.local_root is not None:
+        assert await _content(blobs, key) == (b"new" if known else b"old")
+        assert len(list((blobs.local_root / "tests").glob(f"{key.rpartition('/')[2]}*"))) == 1
+    for note, _ in blobs.list_begun():
+        blobs.end(note)
 
 
 @pytest.mark.parametrize("size", [10, 8 * MIB])
