@@ -6,6 +6,8 @@ UV := $(BIN)/uv
 LOCK := $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links --quiet
 KEEP ?=
+# Each program is compiled once, whatever this shell was told: tests and demo start hundreds of them.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo screenshots clients web browser test test-all check bench bench-peers bench-serving bench-gaze docs lock clean
@@ -97,7 +99,7 @@ test-all: check clients browser  ## All tests, the slow ones and an external Pos
 # What users install, without what developers need besides: some libraries load more where they find more.
 .venvs/plain/.done: $(UV) $(WEB) requirements/base.txt requirements/build.txt pyproject.toml
 	$(UV) venv --quiet --clear --python $(BIN)/python .venvs/plain
-	$(UV) pip install --quiet --python .venvs/plain/bin/python --require-hashes -r requirements/base.txt \
+	$(UV) pip install --quiet --compile-bytecode --python .venvs/plain/bin/python --require-hashes -r requirements/base.txt \
 		-r requirements/build.txt
 	$(UV) pip install --quiet --python .venvs/plain/bin/python --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -4,7 +4,6 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount, Route
@@ -28,14 +27,12 @@ from quadrat.db.notify import Listener
 from quadrat.gaze.analysis import Analyst
 from quadrat.gaze.pictures.pool import Pictures
 from quadrat.identity.authenticator import Authenticator
-from quadrat.imaging.pool import DecoderPool
-from quadrat.imaging.types import Bounds
 from quadrat.jobs.waiting import JobWaiter
 from quadrat.objects.columns.cache import ColumnCache
 from quadrat.objects.door import Door as ObjectDoor
 from quadrat.objects.intake import Intake as ObjectIntake
 from quadrat.objects.store.clock import CHANNEL
-from quadrat.runner.local import LocalRunner
+from quadrat.opening import open_blobs, open_decoders, open_places, open_references, open_runner
 from quadrat.samples.door import Door
 from quadrat.samples.guard import SampleBlobGuard
 from quadrat.samples.intake import Intake
@@ -46,12 +43,7 @@ from quadrat.serving.flow.courier import Courier
 from quadrat.serving.flow.engine import PipelineEngine
 from quadrat.serving.flow.scheduler import Scheduler
 from quadrat.serving.launch import Launcher
-from quadrat.serving.targets.guard import Guard
-from quadrat.serving.targets.places import Places
-from quadrat.serving.targets.proxy import GuardedProxy
 from quadrat.settings import Settings
-from quadrat.storage.blobs import BlobStore
-from quadrat.storage.references import References
 
 DOORS = (ubiops, lightly, ecotaxa, pupilcloud)
 # Their routes stream and limit files themselves.
@@ -182,45 +174,4 @@ async def _open(
         door=door,
         intake=Intake(db, door, settings.max_samples_per_dataset),
         thumbnails=Thumbnails(db, ImageReader(db, blobs, references, decoders)),
-    )
-
-
-def open_blobs(settings: Settings, secret_key: bytes) -> BlobStore:
-    """The store that the settings name."""
-    if settings.store_url is None:
-        return BlobStore.on_disk(settings.data_dir.resolve() / "store", secret_key)
-    return BlobStore.in_bucket(settings.store_url, secret_key, _bucket_options(settings))
-
-
-def open_references(settings: Settings) -> References:
-    """What reads images that were imported without a copy."""
-    return References(_bucket_options(settings))
-
-
-def _bucket_options(settings: Settings) -> dict[str, Any]:
-    if settings.store_endpoint is None:
-        return {}
-    allow_http = settings.store_endpoint.startswith("http://")
-    return {"endpoint": settings.store_endpoint, "client_options": {"allow_http": allow_http}}
-
-
-def open_decoders(settings: Settings, *, processes: int) -> DecoderPool:
-    """Processes that decode pictures within the bounds that the settings name."""
-    return DecoderPool(processes, Bounds(settings.max_image_pixels, settings.decoder_memory_bytes))
-
-
-def open_places(settings: Settings) -> Places:
-    """Where connectors write to; the proxy in it has to be started."""
-    guard = Guard(deny_private=settings.connector_deny_private)
-    return Places(guard, GuardedProxy(guard))
-
-
-def open_runner(settings: Settings) -> LocalRunner:
-    """The runner of this machine; several processes may use the same folder."""
-    data_dir = settings.data_dir.resolve()
-    return LocalRunner(
-        data_dir / "runner",
-        instance_user=settings.model_user,
-        hidden_dir=data_dir,
-        sandboxed=settings.model_sandbox,
     )

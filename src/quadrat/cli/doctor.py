@@ -17,11 +17,11 @@ from pathlib import Path
 import click
 import uv
 
-from quadrat.app import open_blobs
 from quadrat.cli.house import database_url, embedded
 from quadrat.db.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from quadrat.errors import QuadratError
 from quadrat.migrations.upgrade import DatabaseError, pending
+from quadrat.opening import open_blobs
 from quadrat.runner.shim import landlock_version
 from quadrat.settings import Settings
 

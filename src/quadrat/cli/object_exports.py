@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 
-from quadrat.app import open_blobs
 from quadrat.base.clock import now
 from quadrat.cli.choices import find_project, pair
 from quadrat.cli.keys import secret_key
@@ -28,6 +27,7 @@ from quadrat.objects.exporting.types import (
     file_of,
 )
 from quadrat.objects.rules.filters import read_filters
+from quadrat.opening import open_blobs
 from quadrat.settings import Settings
 from quadrat.storage.full import disk_full, is_disk_full
 

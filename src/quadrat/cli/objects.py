@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from quadrat.app import open_blobs
 from quadrat.base.clock import now
 from quadrat.cli.choices import find_project, pair
 from quadrat.cli.keys import secret_key
@@ -27,6 +26,7 @@ from quadrat.objects.importing.types import Answers, Imported, ImportOptions, Im
 from quadrat.objects.rules.lines import is_index
 from quadrat.objects.rules.simple import read_values
 from quadrat.objects.store import imports as store
+from quadrat.opening import open_blobs
 from quadrat.settings import Settings
 
 _SHOWN = 50

@@ -11,13 +11,13 @@ from typing import Any
 
 import click
 
-from quadrat.app import open_references
 from quadrat.cli.opening import open_database
 from quadrat.db.engine import Database
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.identity.actions.access import caller_in_name_of
 from quadrat.identity.actions.users import get_user_by_email
 from quadrat.identity.types import Caller
+from quadrat.opening import open_references
 from quadrat.samples.actions import datasets
 from quadrat.samples.actions.imports import Imported, add_block, blocks
 from quadrat.samples.actions.samples import stream_samples

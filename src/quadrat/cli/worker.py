@@ -12,7 +12,6 @@ from typing import Any
 import click
 
 from quadrat import log
-from quadrat.app import open_blobs, open_decoders, open_places, open_references, open_runner
 from quadrat.base.priority import stand_back
 from quadrat.base.sealing import Sealer
 from quadrat.cli.house import HouseError, database_url, embedded
@@ -26,6 +25,7 @@ from quadrat.mail.sender import Mailer
 from quadrat.mail.tasks import HANDLERS as MAIL_HANDLERS
 from quadrat.objects.actions.taxa import recount_later
 from quadrat.objects.tasks import HANDLERS as OBJECT_HANDLERS
+from quadrat.opening import open_blobs, open_decoders, open_places, open_references, open_runner
 from quadrat.runner.local import LocalRunner
 from quadrat.samples.reader import ImageReader
 from quadrat.samples.tasks import HANDLERS as SAMPLE_HANDLERS
