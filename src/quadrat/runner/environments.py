@@ -111,6 +111,7 @@ class Environments:
         async with _file_lock(self._folder / f"{key}.lock") as lock:
             if not (place / _MARKER).exists():
                 await self._build(place, interpreter, wanted, on_line, lock)
+                await self._compile(place, interpreter, lock)
                 facts = {"language": interpreter.language, "requirements": wanted.text}
                 await asyncio.to_thread(_write_marker, place / _MARKER, json.dumps(facts))
         return environment
@@ -155,6 +156,16 @@ class Environments:
                 raise _refusal(bench.problem or "The requirements could not be installed", lines.all)
         # Nothing of what was built runs any more.
         await asyncio.to_thread(_hand_over, place, self._account)
+
+    async def _compile(self, place: Path, interpreter: Interpreter, lock: int) -> None:
+        """Compile what was installed, once: instances may not write here, and each would compile it anew.
+
+        By the interpreter itself, outside of the environment: it reads what it compiles, and executes none of it.
+        What cannot be compiled stays as it is.
+        """
+        build = _Build(self._own_bench, place, interpreter, lock)
+        program = [str(interpreter.path), "-I", "-S", "-m", "compileall", "-q", "-j", "0", str(place / "lib")]
+        await run(self._command(build, program, place), lambda _line: None)
 
     async def _lay_out(self, build: "_Build") -> None:
         """An empty environment but for fast JSON: what its own requirements bring comes later and may replace it."""

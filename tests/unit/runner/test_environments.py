@@ -1,11 +1,14 @@
 """Environments that several processes share, and builds that are killed."""
 
 import asyncio
+import io
 import json
 import os
 import signal
 import stat
+import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -151,7 +154,35 @@ async def test_prepare_without_requirements_shares_one_environment_with_fast_jso
     second = await bench.prepare({"model_package/model.py": MODEL, "model_package/a.txt": "2"})
     assert first.environment_key == second.environment_key
     assert first.revision_key != second.revision_key
-    assert list(first.python.parent.parent.glob("lib/python*/site-packages/msgspec"))
+    assert list(first.python.parent.parent.glob("lib/python*/site-packages/msgspec/__pycache__/__init__.*.pyc"))
+
+
+async def test_what_is_installed_is_compiled_and_nothing_of_it_executed(bench: Workbench, open_dir: Path) -> None:
+    executed = open_dir / "executed"
+    open_dir.chmod(0o777)
+    wheel = io.BytesIO()
+    with zipfile.ZipFile(wheel, "w") as archive:
+        code = f"open({str(executed)!r}, 'w').close()"
+        archive.writestr("eager.py", code)
+        archive.writestr("broken.py", "this is no Python")
+        # Whatever starts in the environment would execute this line.
+        archive.writestr("eager.pth", f"import os; {code}\n")
+        facts = "eager-1.0.dist-info/"
+        archive.writestr(facts + "METADATA", "Metadata-Version: 2.1\nName: eager\nVersion: 1.0\n")
+        archive.writestr(facts + "WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(facts + "RECORD", "")
+    files = {
+        "model_package/model.py": MODEL,
+        "model_package/requirements.txt": "./eager-1.0-py3-none-any.whl\n",
+        "model_package/eager-1.0-py3-none-any.whl": wheel.getvalue(),
+    }
+    prepared = await bench.prepare(files)
+    (packages,) = prepared.python.parent.parent.glob("lib/python*/site-packages")
+    assert [path.name.split(".")[0] for path in packages.glob("__pycache__/*.pyc") if "eager" in path.name] == ["eager"]
+    assert not executed.exists()
+    # It would have been seen.
+    await asyncio.to_thread(subprocess.run, [prepared.python, "-c", ""], check=True)
+    assert executed.exists()
 
 
 async def test_prepare_builds_what_others_cannot_change(bench: Workbench) -> None:
