@@ -1,6 +1,6 @@
 """One project of a million objects, asked and changed over HTTP.
 
-Usage: python bench/objects/run.py [--objects N] [--keep DIR] [--only windows,reads,writes,mix]
+Usage: python bench/objects/run.py [--objects N] [--keep DIR] [--only windows,reads,classify,bulk,mix]
 
 Prints what was measured beside the aim and beside what the original back-end takes for the same (measured on the same
 kind of machine and data, November 2026; see docs/figures/objects.md). Ends with 1 when an aim is missed.
@@ -79,7 +79,10 @@ class Client:
 
     def raw(self, method: str, path: str, body: Any = None) -> bytes:
         """One request; the body of its answer."""
-        content = None if body is None else json.dumps(body, separators=(",", ":"))
+        return self.send(method, path, None if body is None else json.dumps(body, separators=(",", ":")).encode())
+
+    def send(self, method: str, path: str, content: bytes | None) -> bytes:
+        """One request whose body is written already; the body of its answer."""
         self.connection.request(method, f"/api{path}", content, self.headers)
         answer = self.connection.getresponse()
         data = answer.read()
@@ -115,9 +118,12 @@ class Report:
         return "\n".join(["| work | measured | aim | original |", "|---|---|---|---|", *rows])
 
 
-def median_ms(work: Callable[[], Any], repeats: int = REPEATS) -> float:
+def median_ms(work: Callable[[], Any], repeats: int = REPEATS, before: Callable[[], Any] | None = None) -> float:
+    """The time of the work, without that of what comes before each."""
     taken = []
     for _ in range(repeats):
+        if before is not None:
+            before()
         began = time.perf_counter()
         work()
         taken.append((time.perf_counter() - began) * 1000)
@@ -227,15 +233,37 @@ class Bench:
         taken = median_ms(lambda: self.client.raw("POST", "/object_set/parents", some))
         self.report.add("parents of 10,000", taken, "ms", 25, "200 to 232 ms")
 
-    def writes(self) -> None:
-        """Changes of many objects, the later ones of those that the earlier ones changed."""
+    def classify(self) -> None:
+        """Decisions and guesses on objects drawn by chance."""
         for n, aim, original in (
             (100, None, "83 to 481 ms"),
             (1_000, None, "166 to 1,018 ms"),
             (10_000, 150, "817 to 3,073 ms"),
         ):
-            self.report.add(f"classify {n:,}", median_ms(lambda n=n: self.classify(n)), "ms", aim, original)
-        self.report.add("classify_auto 10,000", median_ms(self.classify_auto), "ms", 250, "2,200 to 2,500 ms")
+            taken = self.median_of("/object_set/classify", lambda n=n: {**self.draw(n), "wanted_qualification": "V"})
+            self.report.add(f"classify {n:,}", taken, "ms", aim, original)
+        taken = self.median_of(
+            "/object_set/classify_auto", lambda: {**self.draw(10_000), "scores": [0.5] * 10_000, "keep_log": True}
+        )
+        self.report.add("classify_auto 10,000", taken, "ms", 250, "2,200 to 2,500 ms")
+
+    def median_of(self, path: str, draw: Callable[[], dict[str, Any]]) -> float:
+        """Time of a request, whose body is drawn and written beforehand."""
+        content = b""
+
+        def write() -> None:
+            nonlocal content
+            content = json.dumps(draw(), separators=(",", ":")).encode()
+
+        return median_ms(lambda: self.client.send("POST", path, content), before=write)
+
+    def draw(self, n: int) -> dict[str, list[int]]:
+        """Objects, and a taxon for each."""
+        some = self.chance.sample(self.ids, n)
+        return {"target_ids": some, "classifications": [self.chance.choice(self.taxa[:20]) for _ in some]}
+
+    def bulk(self) -> None:
+        """Changes of many objects, the later ones of those that the earlier ones changed."""
         base = f"/object_set/{self.project_id}"
         # About 100,000 objects each: the validated ones of as many samples as that takes.
         n_samples = len(self.samples) * 100_000 // (len(self.ids) * 45 // 100)
@@ -269,27 +297,6 @@ class Bench:
         self.report.add("erase 10,000", (time.perf_counter() - began) * 1000, "ms", 1000, "1,000 ms")
         left = set(gone)
         self.ids = [id_ for id_ in self.ids if id_ not in left]
-
-    def classify(self, n: int, client: Client | None = None) -> int:
-        """Decide on n objects drawn by chance."""
-        some = self.chance.sample(self.ids, n)
-        body = {
-            "target_ids": some,
-            "classifications": [self.chance.choice(self.taxa[:20]) for _ in some],
-            "wanted_qualification": "V",
-        }
-        return int((client or self.client).json("POST", "/object_set/classify", body))
-
-    def classify_auto(self) -> None:
-        """Predict 10,000 objects drawn by chance."""
-        some = self.chance.sample(self.ids, 10_000)
-        body = {
-            "target_ids": some,
-            "classifications": [self.chance.choice(self.taxa[:20]) for _ in some],
-            "scores": [0.5] * len(some),
-            "keep_log": True,
-        }
-        self.client.raw("POST", "/object_set/classify_auto", body)
 
     def mix(self) -> None:
         """Sixteen people who look and classify in turn; each change must be found in the history afterwards."""
@@ -367,7 +374,7 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--objects", type=int, default=1_000_000)
     parser.add_argument("--keep", type=Path, help="folder that stays, to measure again without loading")
-    parser.add_argument("--only", default="windows,reads,writes,mix")
+    parser.add_argument("--only", default="windows,reads,classify,bulk,mix")
     options = parser.parse_args()
     folder = options.keep or Path(tempfile.mkdtemp(prefix="quadrat-bench-"))
     folder.mkdir(parents=True, exist_ok=True)

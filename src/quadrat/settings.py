@@ -35,7 +35,7 @@ class Settings(BaseSettings):
         None,
         description="A PostgreSQL 15 or newer to use instead of the embedded one: postgresql://user:password@host/name",
     )
-    database_pool_size: int = Field(10, ge=1, le=500, description="Most database connections of the web process")
+    database_pool_size: int = Field(16, ge=1, le=500, description="Most database connections of the web process")
     store_url: str | None = Field(
         None,
         pattern=r"^(s3|gs|az)://.+$",

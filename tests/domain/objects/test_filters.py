@@ -15,7 +15,7 @@ from quadrat.objects.actions import queries
 from quadrat.objects.actions.queries import ListRequest, count_objects, list_objects, read_selection, select_objects
 from quadrat.objects.columns.cache import ColumnCache
 from quadrat.objects.frames.sorting import Window
-from quadrat.objects.rules.fields import read_order
+from quadrat.objects.rules.fields import FIELDS, read_order
 from quadrat.objects.store import listing
 from quadrat.objects.store.projects import free_columns
 from support.naive_objects import Naive
@@ -209,3 +209,21 @@ async def test_columns_are_mapped_from_files_until_features_change(db: Database,
         anew = await list_objects(tx, ColumnCache(db, tmp_path, 10**8), owner, made.project_id, wanted)
         assert anew.object_ids.tolist() == sorted(first.object_ids.tolist())
         assert len(list(tmp_path.rglob("number-0.npy"))) == 1, "files of former contents are removed"
+
+
+async def test_details_of_what_memory_knows_are_those_of_the_tables_for_every_field(db: Database, cache: ColumnCache):
+    async with db.begin() as tx:
+        people = [await make_caller(tx, admin=True) for _ in range(3)]
+        made = await make_varied(tx, people, 5)
+    names = [f"{table}.{name}" for table, fields in FIELDS.items() for name in fields]
+    names += ["fre.area", "fre.fractal", "fre.note", "sam.t01", "acq.t01"]
+    async with db.begin() as tx:
+        for asked in (*names, ",".join(names), ",".join(n for n in names if not n.startswith("usr"))):
+            found = await list_objects(
+                tx, cache, people[0], made.project_id, ListRequest({}, asked, "-obj.objid", Window(3, 50))
+            )
+            assert found.known is not None
+            assert len(found.object_ids) == 50
+            rows = await queries.details(tx, found)
+            by_id = await listing.details(tx, found.object_ids, found.fields)
+            assert [tuple(row) for row in rows] == [tuple(by_id[id_]) for id_ in found.object_ids.tolist()], asked

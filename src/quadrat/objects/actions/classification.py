@@ -124,8 +124,7 @@ async def decide_together(
     """
     made = []
     for some in _apart(decisions):
-        change = await begin_change(tx, project_id)
-        object_ids, n_found = await store.decide_together(tx, change, some)
+        change, object_ids, n_found = await store.decide_together(tx, project_id, some)
         if n_found < sum(len(each.object_ids) for each in some):
             raise SomeGoneError
         made.append(Decided(change, some, object_ids))

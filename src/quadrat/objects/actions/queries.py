@@ -16,6 +16,7 @@ from quadrat.objects.actions.access import open_set, open_sets
 from quadrat.objects.columns.cache import ColumnCache, Needs, Reading
 from quadrat.objects.frames import conditions as in_memory
 from quadrat.objects.frames import specs
+from quadrat.objects.frames.frame import View
 from quadrat.objects.frames.sets import distinct
 from quadrat.objects.frames.sorting import Window, sort_key, sorted_window
 from quadrat.objects.frames.specs import Array, Ids, Mask
@@ -32,6 +33,7 @@ from quadrat.objects.types import Permission, State
 
 _DETAILS_AT_A_TIME = 5_000
 _DIRECT_IDS = 1_000_000
+_SHORT_LIST, _MOST_AT_ONCE = 5_000, 2_000_000
 _SIMILAR = re.compile(r"ss-I([0-9]{1,18})")
 
 
@@ -62,6 +64,7 @@ class ObjectList:
         sample_ids: Of each.
         fields: What the details are to hold; see `details`.
         total: How many objects there are outside the window too.
+        known: What columns in memory know of the objects, where they were asked.
     """
 
     object_ids: Ids
@@ -69,6 +72,7 @@ class ObjectList:
     sample_ids: Ids
     fields: Sequence[Field]
     total: int
+    known: store.Known | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,16 +148,33 @@ async def list_admitted(
         def work() -> ObjectList:
             mask = in_memory.select(reading.view, selection, pattern)
             positions = _window(reading, mask, order, owners, wanted.window)
-            view = reading.view
-            return ObjectList(
-                view.ids[positions],
-                view.values[specs.ACQUISITION][positions].astype(np.int64),
-                view.values[specs.SAMPLE][positions].astype(np.int64),
-                fields,
-                len(view.ids) if mask is None else int(np.count_nonzero(mask)),
-            )
+            known = _known(reading.view, positions)
+            total = len(reading.view.ids) if mask is None else int(np.count_nonzero(mask))
+            return ObjectList(known.object_ids, known.acquisition_ids, known.sample_ids, fields, total, known)
 
+        if _is_quick(reading, selection.conditions, order, wanted.window):
+            return work()
         return await cache.compute(work)
+
+
+def _known(view: View, positions: specs.Positions) -> store.Known:
+    sample_ids, acquisition_ids, taxon_ids, letters = (
+        view.values[column][positions].astype(np.int64)
+        for column in (specs.SAMPLE, specs.ACQUISITION, specs.TAXON, specs.STATE)
+    )
+    return store.Known(view.ids[positions], sample_ids, acquisition_ids, taxon_ids, letters)
+
+
+def _is_quick(reading: Reading, conditions: Conditions, order: Order, window: Window) -> bool:
+    """Whether the window takes a moment: less than it takes to have another thread make it."""
+    plain = replace(conditions, taxa=None, with_taxa_below=False, status=None, samples=None) == Conditions()
+    is_short = window.size is not None and window.start + window.size <= _SHORT_LIST
+    if not plain or not is_short or len(reading.view.ids) > _MOST_AT_ONCE:
+        return False
+    column = specs.of_field(order.field)
+    if column is None:
+        return specs.owner_of_field(order.field) is None
+    return column.form not in (specs.Form.ID, specs.Form.RANK, specs.Form.LETTER) and reading.has_order(column)
 
 
 def is_by_similarity(wanted: ListRequest) -> bool:
@@ -238,11 +259,18 @@ async def list_parents(tx: AsyncConnection, cache: ColumnCache, caller: Caller, 
     return found
 
 
-async def details(tx: AsyncConnection, object_ids: Ids, fields: Sequence[Field]) -> Sequence[Sequence[Any]]:
-    """The values of the fields, a row for each object in the order given; of None for an object that has just gone."""
-    if not fields:
-        return [()] * len(object_ids)
-    found = await store.details(tx, object_ids, fields)
+async def details(tx: AsyncConnection, found: ObjectList) -> Sequence[Sequence[Any]]:
+    """The values of the fields, a row for each object in its order; of None for an object that has just gone."""
+    if found.known is None:
+        return await _details(tx, found.object_ids, found.fields)
+    return _in_order(found.object_ids, await store.details_of_known(tx, found.known, found.fields), found.fields)
+
+
+async def _details(tx: AsyncConnection, object_ids: Ids, fields: Sequence[Field]) -> Sequence[Sequence[Any]]:
+    return _in_order(object_ids, await store.details(tx, object_ids, fields), fields)
+
+
+def _in_order(object_ids: Ids, found: Mapping[int, Sequence[Any]], fields: Sequence[Field]) -> Sequence[Sequence[Any]]:
     gone = (None,) * len(fields)
     return [found.get(id_, gone) for id_ in object_ids.tolist()]
 
@@ -251,7 +279,7 @@ async def stream_details(db: Database, object_ids: Ids, fields: Sequence[Field])
     """The same for many objects, block by block; the caller has been admitted already."""
     async with db.snapshot() as tx:
         for start in range(0, len(object_ids), _DETAILS_AT_A_TIME):
-            for row in await details(tx, object_ids[start : start + _DETAILS_AT_A_TIME], fields):
+            for row in await _details(tx, object_ids[start : start + _DETAILS_AT_A_TIME], fields):
                 yield row
 
 

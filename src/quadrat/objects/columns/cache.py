@@ -47,6 +47,7 @@ Result = TypeVar("Result")
 
 _CORE_BYTES_PER_OBJECT = 21
 _FOLLOW_AFTER_S = 2.0
+_DECIDED_AT_ONCE = 5_000
 _MISSING: dict[Form, float] = {
     Form.ID: NO_ID,
     Form.RANK: NO_ID,
@@ -105,6 +106,11 @@ class Reading:
     def positions_of(self, object_ids: Ids) -> Positions:
         """Positions of the objects that are there."""
         return self._frame.positions_of(object_ids)
+
+    def has_order(self, column: Column) -> bool:
+        """Whether all objects have been sorted by the column, and nothing has changed since."""
+        found = self._frame.permutations.get(column)
+        return found is not None and found.is_clean
 
     def permutation(self, column: Column, key: Array) -> Array:
         """All objects in the order of a column. Call it in the thread that computes."""
@@ -238,7 +244,10 @@ class ColumnCache:
     async def _take_over(self, entry: _Entry, number: int, made: Decisions) -> None:
         async with entry.lock.writing():
             frame = entry.frame
-            if frame is not None and frame.number == number - 1 and await asyncio.to_thread(frame.decide, made):
+            if frame is None or frame.number != number - 1:
+                return
+            at_once = len(made.object_ids) <= _DECIDED_AT_ONCE
+            if frame.decide(made) if at_once else await asyncio.to_thread(frame.decide, made):
                 frame.number = number
 
     async def _follow_soon(self, project_id: ProjectId) -> None:

@@ -53,6 +53,11 @@ class Permutation:
         """Memory."""
         return self._order.nbytes
 
+    @property
+    def is_clean(self) -> bool:
+        """Whether no value has changed since."""
+        return not self._soiled
+
     def soil(self, positions: Positions) -> bool:
         """Some values have changed; whether mending is cheaper than sorting anew."""
         self._soiled.append(positions)

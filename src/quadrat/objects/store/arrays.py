@@ -18,6 +18,8 @@ from sqlalchemy.types import UserDefinedType
 
 from quadrat.objects.frames.specs import Ids, Numbers
 
+_CELL = np.dtype([("length", ">i4"), ("value", ">i8")])
+_EMPTY_ARRAY_BYTES, _HEADER_BYTES = 12, 20
 _OIDS = {"i": (1016, 20), "f": (1022, 701)}  # arrays of int8 and float8, and their elements
 
 
@@ -103,6 +105,13 @@ def to_ids(values: Sequence[int]) -> Ids:
 def read_ids(packed: bytes) -> Ids:
     """Numbers that a statement strung together with ``string_agg(int8send(...), '')``."""
     return np.frombuffer(packed, ">i8").astype(np.int64)
+
+
+def read_array(sent: bytes | None) -> Ids:
+    """Numbers as ``array_send`` gives them, none of them NULL; an array of nothing, or none, is no number."""
+    if sent is None or len(sent) <= _EMPTY_ARRAY_BYTES:
+        return np.empty(0, np.int64)
+    return np.frombuffer(sent, _CELL, offset=_HEADER_BYTES)["value"].astype(np.int64)
 
 
 async def driver(tx: AsyncConnection) -> psycopg.AsyncConnection[Any]:

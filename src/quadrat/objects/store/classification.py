@@ -18,8 +18,8 @@ from quadrat.identity.types import ProjectId, UserId
 from quadrat.objects.frames.sets import distinct
 from quadrat.objects.frames.specs import Array, Ids, Numbers
 from quadrat.objects.rules.classification import EPOCH, Reversion
-from quadrat.objects.store.arrays import integers, numbers, read_ids, to_ids
-from quadrat.objects.store.clock import CHANNEL, MOST_NAMED_OBJECTS, forget_changes
+from quadrat.objects.store.arrays import integers, numbers, read_array, to_ids
+from quadrat.objects.store.clock import CHANNEL, MOST_NAMED_OBJECTS, forget_changes, sent_behind, tick_and
 from quadrat.objects.types import State
 
 _MOST_RECENT_TAXA = 20
@@ -95,13 +95,13 @@ def _decide(given: str, by: str, letter: str, answer: str) -> Any:
 WITH given AS (
     SELECT * FROM unnest({given})
 ),
-wanted AS (
+wanted AS MATERIALIZED (
     SELECT o.*, o.ctid AS place, coalesce(nullif(given.taxon, -1), o.taxon_id) AS new_taxon,
            coalesce({letter}, o.state)::char(1) AS new_state, CAST({by} AS bigint) AS by_id
     FROM given JOIN objects.object o ON o.id = given.id
-    WHERE o.project_id = :project
+    WHERE o.project_id = :project AND o.id = ANY(:ids)
 ),
-old AS MATERIALIZED (
+old AS NOT MATERIALIZED (
     SELECT *, true AS logged FROM wanted
     WHERE new_taxon IS NOT NULL AND new_state <> 'U' AND (
         new_taxon IS DISTINCT FROM taxon_id OR new_state <> state OR (new_state <> 'P' AND author_id <> by_id))
@@ -122,11 +122,19 @@ done AS (
 
 
 _DECIDE = _decide(":ids, :taxa) AS g (id, taxon", ":author", ":state", "NULL")
-_DECIDE_TOGETHER = _decide(
-    ":ids, :taxa, :authors, :letters) AS g (id, taxon, author, letter",
-    "given.author",
-    "CASE WHEN given.letter > 0 THEN chr(CAST(given.letter AS int)) END",
-    "(SELECT string_agg(int8send(id), ''::bytea) FROM unnest(ids) AS t (id))",
+# Sent right behind `TICK`, so that the number and the time of the change are found where that has left them.
+_DECIDE_TOGETHER = sent_behind(
+    _decide(
+        ":ids, :taxa, :authors, :letters) AS g (id, taxon, author, letter",
+        "given.author",
+        "CASE WHEN given.letter > 0 THEN chr(CAST(given.letter AS int)) END",
+        "array_send(ids), (SELECT number FROM turn), (SELECT at FROM turn)",
+    ).text.replace(
+        "WITH given AS (",
+        "WITH turn AS MATERIALIZED (\n"
+        "    SELECT last AS number, clock_timestamp() AS at FROM objects.clock WHERE project_id = :project\n"
+        "),\ngiven AS (",
+    )
 )
 
 _PREDICT = text(f"""
@@ -138,7 +146,7 @@ wanted AS (
            CASE WHEN o.state IN ('V', 'D') THEN o.taxon_id ELSE given.taxon END AS new_taxon,
            CASE WHEN o.state IN ('V', 'D') THEN o.state ELSE 'P' END::char(1) AS new_state
     FROM given JOIN objects.object o ON o.id = given.id
-    WHERE o.project_id = :project AND (:decided OR o.state IN ('U', 'P'))
+    WHERE o.project_id = :project AND o.id = ANY(:ids) AND (:decided OR o.state IN ('U', 'P'))
 ),
 old AS MATERIALIZED (
     SELECT *, (:keep_log AND state = 'P') AS logged FROM wanted
@@ -346,12 +354,16 @@ async def decide(
     return n, n_found
 
 
-async def decide_together(tx: AsyncConnection, change: Change, decisions: Sequence[Decision]) -> tuple[Ids, int]:
-    """Several decisions as one change; the objects that changed, rising, and how many are there of all.
+async def decide_together(
+    tx: AsyncConnection, project_id: ProjectId, decisions: Sequence[Decision]
+) -> tuple[Change, Ids, int]:
+    """Several decisions as one change, begun and made on one way to the database.
+
+    Gives the change, the objects that are others now, rising, and how many are there of all.
 
     Args:
         tx: The transaction.
-        change: Which change this is.
+        project_id: Where.
         decisions: No object may be in two of them.
     """
     lengths = [len(each.object_ids) for each in decisions]
@@ -364,9 +376,12 @@ async def decide_together(tx: AsyncConnection, change: Change, decisions: Sequen
         "recent_authors": integers(authors),
         "recent_taxa": integers(taxa),
         "most_recent": _MOST_RECENT_TAXA,
+        **_constants(project_id),
     }
-    _, _, n_found, changed = await _run(tx, change, _DECIDE_TOGETHER, parameters)
-    return read_ids(changed or b""), n_found
+    row = await tick_and(tx, project_id, _DECIDE_TOGETHER, parameters)
+    _, _, n_found, changed, number, at = row
+    await forget_changes(tx, project_id, number)
+    return Change(project_id, number, at), read_array(changed), n_found
 
 
 def _recent(decisions: Sequence[Decision]) -> tuple[Ids, Ids]:
@@ -462,15 +477,11 @@ async def _change(tx: AsyncConnection, change: Change, statement: Any, parameter
 
 
 async def _run(tx: AsyncConnection, change: Change, statement: Any, parameters: dict[str, Any]) -> Any:
-    given = {
-        "project": change.project_id,
-        "number": change.number,
-        "at": change.at,
-        "epoch": EPOCH,
-        "channel": CHANNEL,
-        "most_named": MOST_NAMED_OBJECTS,
-        **parameters,
-    }
+    given = {"number": change.number, "at": change.at, **_constants(change.project_id), **parameters}
     row = (await tx.execute(statement, {name: given[name] for name in statement._bindparams})).one()
     await forget_changes(tx, change.project_id, change.number)
     return row
+
+
+def _constants(project_id: ProjectId) -> dict[str, Any]:
+    return {"project": project_id, "epoch": EPOCH, "channel": CHANNEL, "most_named": MOST_NAMED_OBJECTS}

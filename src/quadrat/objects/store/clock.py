@@ -1,7 +1,9 @@
 """The clock of a project: one writer at a time, every change numbered and noted for the caches."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -11,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.identity.types import ProjectId
 from quadrat.objects.frames.specs import Ids
-from quadrat.objects.store.arrays import array_of, read_ids
+from quadrat.objects.store.arrays import array_of, driver, read_ids
 from quadrat.objects.tables import change, clock
 from quadrat.objects.types import ChangeKind
 
@@ -42,6 +44,43 @@ async def tick(tx: AsyncConnection, project_id: ProjectId, *, by_number: bool = 
         hints.append(func.set_config("enable_seqscan", "off", True))
     number: int = (await tx.execute(statement.returning(clock.c.last, *hints))).scalar_one()
     return number
+
+
+# `tick` by number, for the driver.
+_TICK = b"""
+INSERT INTO objects.clock (project_id, last) VALUES (%(project)s, 1)
+ON CONFLICT (project_id) DO UPDATE SET last = clock.last + 1
+RETURNING set_config('random_page_cost', '1.1', true), set_config('enable_seqscan', 'off', true)
+"""
+_PARAMETER = re.compile(r"(?<!:):(\w+)")
+
+
+def sent_behind(statement: str) -> bytes:
+    """A statement for `tick_and`, from one with parameters as ``:name``.
+
+    It finds number and time of the change in its own part ``turn``.
+    """
+    behind = {"number": "(SELECT number FROM turn)", "at": "(SELECT at FROM turn)"}
+    text = statement.replace("%", "%%")
+    return _PARAMETER.sub(lambda found: behind.get(found[1], f"%({found[1]})s"), text).encode()
+
+
+async def tick_and(
+    tx: AsyncConnection, project_id: ProjectId, statement: bytes, parameters: Mapping[str, Any]
+) -> tuple[Any, ...]:
+    """`tick` by number, and right behind it a statement that gives one row: one way to the database for both.
+
+    It begins when it is our turn, and sees all that those before have committed.
+    """
+    connection = await driver(tx)
+    async with connection.pipeline():
+        await connection.execute(_TICK, {"project": project_id})
+        made = await connection.execute(statement, parameters)
+        row: tuple[Any, ...] | None = await made.fetchone()
+    if row is None:
+        message = "the statement gives no row"
+        raise LookupError(message)
+    return row
 
 
 async def note_change(

@@ -1,10 +1,11 @@
 """Lists of objects in SQL: details of given objects, and whole queries where no columns are held in memory."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Text, any_, bindparam, collate, func, make_url, select
+from sqlalchemy import BigInteger, ColumnElement, Select, Text, any_, bindparam, collate, func, make_url, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,30 +14,74 @@ from quadrat.objects.frames.specs import Ids
 from quadrat.objects.rules.fields import Field, Kind, Order
 from quadrat.objects.rules.filters import Selection
 from quadrat.objects.store.arrays import driver, integers
-from quadrat.objects.store.fields import column, joined
+from quadrat.objects.store.fields import GIVEN, GIVEN_COLUMNS, column, joined
 from quadrat.objects.store.filters import where
 from quadrat.objects.tables import object_, project_taxon
 
 _DIALECT = make_url("postgresql+psycopg://").get_dialect()()
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What columns in memory know of some objects.
+
+    Args:
+        object_ids: Which.
+        sample_ids: Of each.
+        acquisition_ids: Of each.
+        taxon_ids: Of each; -1 for none.
+        letters: Codes of their states.
+    """
+
+    object_ids: Ids
+    sample_ids: Ids
+    acquisition_ids: Ids
+    taxon_ids: Ids
+    letters: Ids
+
+
 async def details(tx: AsyncConnection, object_ids: Ids, fields: Sequence[Field]) -> dict[int, Sequence[Any]]:
     """The values of the fields for each object that exists."""
-    statement, parameters = _details(tuple(fields))
-    found = await (await driver(tx)).execute(statement, {**parameters, "ids": integers(object_ids)})
+    statement, constants = _details(tuple(fields))
+    return await _by_id(tx, statement, {**constants, "ids": integers(object_ids)})
+
+
+async def details_of_known(tx: AsyncConnection, known: Known, fields: Sequence[Field]) -> dict[int, Sequence[Any]]:
+    """The same without a look at the table of objects, where the fields allow that."""
+    if not all(map(GIVEN.has, fields)):
+        return await details(tx, known.object_ids, fields)
+    statement, constants = _details_of_given(tuple(fields))
+    columns = (known.object_ids, known.sample_ids, known.acquisition_ids, known.taxon_ids, known.letters)
+    given = {f"{name}s": integers(values) for name, values in zip(GIVEN_COLUMNS, columns, strict=True)}
+    return await _by_id(tx, statement, {**constants, **given})
+
+
+async def _by_id(tx: AsyncConnection, statement: bytes, parameters: dict[str, Any]) -> dict[int, Sequence[Any]]:
+    found = await (await driver(tx)).execute(statement, parameters)
     return {row[0]: row[1:] for row in await found.fetchall()}
 
 
 @lru_cache(200)
 def _details(fields: tuple[Field, ...]) -> tuple[bytes, dict[str, Any]]:
-    """The statement as the driver takes it, with its constants: nothing of it has to be made for every window."""
     query = (
         select(object_.c.id, *(column(field) for field in fields))
         .select_from(joined(fields))
         .where(object_.c.id == any_(bindparam("ids", type_=ARRAY(BigInteger))))
     )
+    return _compiled(query)
+
+
+@lru_cache(200)
+def _details_of_given(fields: tuple[Field, ...]) -> tuple[bytes, dict[str, Any]]:
+    return _compiled(
+        select(GIVEN.source.c.id, *(GIVEN.column(field) for field in fields)).select_from(GIVEN.joined(fields))
+    )
+
+
+def _compiled(query: Select[*tuple[Any, ...]]) -> tuple[bytes, dict[str, Any]]:
+    """The statement as the driver takes it, with its constants: nothing of it has to be made for every window."""
     made = query.compile(dialect=_DIALECT)
-    return str(made).encode(), {name: value for name, value in made.params.items() if name != "ids"}
+    return str(made).encode(), {name: value for name, value in made.params.items() if value is not None}
 
 
 async def select_window(
