@@ -106,7 +106,7 @@ def test_service_user_and_own_tokens_are_shown_once_and_work_until_revoked(page:
     assert status() == 401
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_administration_shows_the_server_its_users_and_its_trail(open_page, theme) -> None:
     page = open_page(theme=theme)
     email = unique_email()

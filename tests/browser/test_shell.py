@@ -20,7 +20,7 @@ def test_sign_in_wrong_password_says_so_and_keeps_the_address(open_page) -> None
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", [LAPTOP, WIDE], ids=["1280", "1920"])
+@pytest.mark.parametrize("size", [LAPTOP, pytest.param(WIDE, marks=pytest.mark.slow)], ids=["1280", "1920"])
 def test_pages_without_data_are_accessible(open_page, theme, size) -> None:
     page = open_page(theme=theme, size=size)
     for address, heading in {

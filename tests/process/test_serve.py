@@ -84,7 +84,7 @@ def test_serve_terminated_while_it_starts_leaves_no_database_behind(tmp_path: Pa
     assert not pid_file.exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGHUP, marks=pytest.mark.slow)])
 def test_serve_whose_output_nobody_reads_any_more_stops_cleanly(tmp_path: Path, number: int) -> None:
     data_dir = tmp_path / "data"
     command = [sys.executable, "-m", "quadrat.cli.main", "--data-dir", str(data_dir), "serve", "--port", "0"]

@@ -68,7 +68,7 @@ def hang_up_on(server: Server, at: str, data: str, seconds: float) -> None:
         raise AssertionError("the gate was shut, and yet there was an answer")
 
 
-@pytest.mark.parametrize("way", ["model", "pipeline"])
+@pytest.mark.parametrize("way", ["model", pytest.param("pipeline", marks=pytest.mark.slow)])
 def test_caller_who_hangs_up_frees_the_instance_and_is_in_the_request_log(
     serve: Callable[..., Server], folder: Path, way: str
 ):
