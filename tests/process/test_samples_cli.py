@@ -57,6 +57,13 @@ def test_folder_is_imported_and_exported(tmp_path: Path):
         server.stop()
 
 
+def test_import_before_there_are_users_says_what_to_do(tmp_path: Path):
+    options = ("--dataset", "early", "--user", "ada@example.org")
+    early = quadrat(tmp_path / "data", "samples", "import", str(tmp_path), *options)
+    assert early.returncode == 1
+    assert "There is no user ada@example.org. Make one with `quadrat user create --email" in early.stderr
+
+
 def test_report_names_every_file_that_was_left_out(tmp_path: Path):
     folder = tmp_path / "notes"
     folder.mkdir()

@@ -129,7 +129,11 @@ async def _opened(
 async def _caller(tx: Any, email: str | None) -> Caller:
     if email is None:
         raise click.UsageError("Say whose dataset it is: --user EMAIL.")
-    user = await get_user_by_email(tx, email)
+    try:
+        user = await get_user_by_email(tx, email)
+    except QuadratError as error:
+        hint = f"Make one with `quadrat user create --email {email}`; the first `quadrat serve` makes an administrator."
+        raise click.ClickException(f"{error.message} {hint}") from None
     caller = await caller_in_name_of(tx, user.id)
     if caller is None:
         raise QuadratError(ErrorKind.FORBIDDEN, f"{email} is not active.")

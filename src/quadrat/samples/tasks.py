@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 from quadrat.base.clock import now
+from quadrat.db.engine import Database
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.jobs.actions import enqueue
 from quadrat.jobs.registry import Handler, JobContext
@@ -21,7 +22,7 @@ from quadrat.samples.reader import ImageReader
 from quadrat.samples.reading import Reading
 from quadrat.samples.rules.samples import BLOB_FOLDER, dataset_folder, parse_blob_key
 from quadrat.samples.store import images as store
-from quadrat.samples.types import DatasetId, Rendition, StoredImage
+from quadrat.samples.types import DatasetId, Rendition, SampleId, StoredImage
 from quadrat.serving.actions.housekeeping import purge_tomorrow
 from quadrat.storage.blobs import BlobStore
 from quadrat.storage.references import References
@@ -29,6 +30,7 @@ from quadrat.storage.sniff import SNIFFED_BYTES, UNKNOWN, image_type
 from quadrat.storage.types import BlobFacts, ByteRange
 
 _FOLDERS = 1000
+_KEYS = 1000
 PURGE = "samples.purge"
 _LOOK_AGAIN = timedelta(seconds=30)
 _GIVE_UP_LOOKING = 20
@@ -79,7 +81,8 @@ async def purge(context: JobContext[SampleResources], params: Mapping[str, Any])
 async def read_images(context: JobContext[SampleResources], params: Mapping[str, Any]) -> Mapping[str, Any]:
     """Look into all images of a dataset that came and were not looked into. Safe to repeat: what is done stays done."""
     dataset_id = DatasetId(params["dataset_id"])
-    found = 0 if context.resources.blobs.is_local else await note_arrivals(context, dataset_id)
+    blobs = context.resources.blobs
+    found = 0 if blobs.is_local else await note_arrivals(context.db, blobs, dataset_id)
     async with context.db.begin() as tx:
         waiting = await store.count_unread(tx, dataset_id)
     reading = Reading(context.db, context.resources.images, dataset_id)
@@ -97,23 +100,40 @@ async def read_images(context: JobContext[SampleResources], params: Mapping[str,
     return {"read": reading.done, "undecodable": reading.problems, "arrived": found}
 
 
-async def note_arrivals(context: JobContext[SampleResources], dataset_id: DatasetId) -> int:
-    """Note bytes that went straight into a bucket; how many images that were."""
-    blobs = context.resources.blobs
-    async with context.db.begin() as tx:
-        missing = set(await store.list_missing(tx, dataset_id))
-    if not missing:
-        return 0
+async def note_arrivals(db: Database, blobs: BlobStore, dataset_id: DatasetId) -> int:
+    """Note bytes that went straight into a bucket, for the first time or again; how many images that were."""
     count = 0
+    pending: dict[tuple[SampleId, Rendition], tuple[str, BlobFacts]] = {}
     async for key, facts in blobs.list_prefix(dataset_folder(dataset_id)):
         named = parse_blob_key(key)
-        if named is None or named[1] not in missing or named[2] is Rendition.MADE_THUMBNAIL:
-            continue
-        stored = StoredImage(facts.size_bytes, facts.etag, await _media_type(blobs, key, facts), now())
-        async with context.db.begin() as tx:
-            taken = await store.take_in(tx, dataset_id, {(named[1], named[2]): stored})
-        count += taken is not None and bool(taken[0]) and named[2] is Rendition.FULL
-    return count
+        if named is not None and named[2] is not Rendition.MADE_THUMBNAIL:
+            pending[named[1:]] = (key, facts)
+        if len(pending) == _KEYS:
+            count += await _note_new(db, blobs, dataset_id, pending)
+            pending.clear()
+    return count + await _note_new(db, blobs, dataset_id, pending)
+
+
+async def _note_new(
+    db: Database,
+    blobs: BlobStore,
+    dataset_id: DatasetId,
+    found: Mapping[tuple[SampleId, Rendition], tuple[str, BlobFacts]],
+) -> int:
+    async with db.begin() as tx:
+        known = await store.list_etags(tx, dataset_id, {id_ for id_, _ in found})
+    new = {
+        place: one for place, one in found.items() if place[0] in known and known[place[0]].get(place[1]) != one[1].etag
+    }
+    if not new:
+        return 0
+    came = {
+        place: StoredImage(facts.size_bytes, facts.etag, await _media_type(blobs, key, facts), now())
+        for place, (key, facts) in new.items()
+    }
+    async with db.begin() as tx:
+        taken = await store.take_in(tx, dataset_id, came)
+    return 0 if taken is None else sum(id_ in taken[0] for id_, rendition in came if rendition is Rendition.FULL)
 
 
 async def _media_type(blobs: BlobStore, key: str, facts: BlobFacts) -> str:

@@ -34,12 +34,14 @@ class Referenced:
         location: Where it lies.
         size_bytes: Length.
         version: Changes with the content: the entity tag of an object, time and size of a file.
+        problem: Why it cannot be read; then size and version say nothing.
     """
 
     name: str
     location: str
     size_bytes: int
     version: str
+    problem: str | None = None
 
 
 class References:
@@ -138,6 +140,11 @@ class References:
                 ]
         except (OSError, BaseError) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            if "empty path segment" in str(error):
+                reason = (
+                    f"the name of an object in it has an empty part, as in a//b, which cannot be read. Rename that "
+                    f"object, or import the folders beside it one by one. ({reason})"
+                )
             raise QuadratError(ErrorKind.UNAVAILABLE, f"{bucket} cannot be listed: {reason}") from error
 
     async def _object_chunks(self, location: str, wanted: ByteRange) -> AsyncIterator[bytes]:
@@ -182,20 +189,35 @@ def is_within(location: str, roots: Sequence[str]) -> bool:
 def _walk_folder(root: Path) -> Iterator[Sequence[Referenced]]:
     if not root.is_dir():
         raise QuadratError(ErrorKind.NOT_FOUND, f"There is no folder {root}.")
-    for folder, folders, files in os.walk(root):
+    left_out: list[Referenced] = []
+
+    def tell(error: OSError) -> None:
+        left_out.append(_unread(root, Path(error.filename), f"the folder cannot be read: {error.strerror}"))
+
+    for folder, folders, files in os.walk(root, onerror=tell):
         folders.sort()
-        found = []
-        for file in sorted(files):
-            path = Path(folder, file)
-            try:
-                facts = path.stat()
-            except OSError:
-                continue  # a link to nowhere, or removed at this moment
-            if stat.S_ISREG(facts.st_mode):
-                name = path.relative_to(root).as_posix()
-                found.append(Referenced(name, location_of(path), facts.st_size, _facts(facts).etag))
-        if found:
-            yield found
+        links = [path for inner in folders if (path := Path(folder, inner)).is_symlink()]
+        found = [_unread(root, path, "a link to a folder; these are not followed") for path in links]
+        found += [_look_at(root, Path(folder, file)) for file in sorted(files)]
+        if found or left_out:
+            yield [*left_out, *found]
+            left_out.clear()
+    if left_out:
+        yield left_out
+
+
+def _look_at(root: Path, path: Path) -> Referenced:
+    try:
+        facts = path.stat()
+    except OSError as error:
+        return _unread(root, path, "a link to nothing" if path.is_symlink() else error.strerror or "unreadable")
+    if not stat.S_ISREG(facts.st_mode):
+        return _unread(root, path, "no ordinary file")
+    return Referenced(path.relative_to(root).as_posix(), location_of(path), facts.st_size, _facts(facts).etag)
+
+
+def _unread(root: Path, path: Path, problem: str) -> Referenced:
+    return Referenced(path.relative_to(root).as_posix(), location_of(path), 0, "", problem)
 
 
 async def _stat(path: Path) -> os.stat_result:

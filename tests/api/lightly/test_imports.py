@@ -23,6 +23,8 @@ def folder(tmp_path: Path) -> Path:
     (root / "empty.png").write_bytes(b"")
     (root / "broken.png").write_bytes(b"no picture")
     (root / "nowhere.png").symlink_to(root / "missing")
+    (root / "again").symlink_to(root / "sub dir")
+    os.mkfifo(root / "pipe.png")
     return root
 
 
@@ -47,9 +49,15 @@ async def test_folder_is_imported_without_a_copy_and_again_takes_in_what_changed
     found = await imported(gallery, dataset, str(folder))
     assert found["state"] == "finished", found
     assert {key: found["result"][key] for key in ("new", "known", "changed", "n_skipped")} == {
-        "new": 4, "known": 0, "changed": 0, "n_skipped": 2,
+        "new": 4, "known": 0, "changed": 0, "n_skipped": 5,
     }  # fmt: skip
-    assert set(found["result"]["skipped"]) == {"notes.txt", "empty.png"}
+    assert found["result"]["skipped"] == {
+        "again": "a link to a folder; these are not followed",
+        "empty.png": "empty",
+        "notes.txt": "no image by its name",
+        "nowhere.png": "a link to nothing",
+        "pipe.png": "no ordinary file",
+    }
     summary = await gallery.until_read(dataset)
     assert summary == {"missing": 0, "stored": 3, "undecodable": 1, "waiting": 0}
     samples = {one["fileName"]: one for one in await gallery.get(f"/datasets/{dataset}/samples")}

@@ -75,6 +75,8 @@ def blocks(found: Iterator[Sequence[Referenced]], done: Imported) -> Iterator[Se
 
 
 def _unfit(file: Referenced) -> str | None:
+    if file.problem is not None:
+        return file.problem
     if PurePosixPath(file.name).suffix.lower() not in EXTENSIONS:
         return "no image by its name"
     if file.size_bytes == 0:

@@ -394,10 +394,21 @@ def _with_bytes(query: Any) -> Any:
     return query.select_from(sample.outerjoin(image, full).outerjoin(fact, fact.c.sample_id == sample.c.id))
 
 
-async def list_missing(tx: AsyncConnection, dataset_id: DatasetId) -> Sequence[SampleId]:
-    """Samples of a dataset whose bytes are not known to have come."""
-    query = _with_bytes(select(sample.c.id)).where(sample.c.dataset_id == dataset_id, image.c.sample_id.is_(None))
-    return [SampleId(row[0]) for row in await tx.execute(query)]
+async def list_etags(
+    tx: AsyncConnection, dataset_id: DatasetId, ids: Collection[SampleId]
+) -> dict[SampleId, dict[Rendition, str]]:
+    """Entity tags of what has come, of those of many samples that are there."""
+    query = (
+        select(sample.c.id, image.c.rendition, image.c.etag)
+        .outerjoin(image, image.c.sample_id == sample.c.id)
+        .where(sample.c.dataset_id == dataset_id, sample.c.id == _any(ids))
+    )
+    found: dict[SampleId, dict[Rendition, str]] = {}
+    for id_, rendition, etag in await tx.execute(query):
+        etags = found.setdefault(SampleId(id_), {})
+        if rendition is not None:
+            etags[Rendition(rendition)] = etag
+    return found
 
 
 async def find_unmade(tx: AsyncConnection, dataset_id: DatasetId, id_: SampleId) -> tuple[str, str | None] | None:
