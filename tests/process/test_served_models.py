@@ -1,6 +1,7 @@
 """Direct requests of callers who leave, and of servers that are told to stop."""
 
 import io
+import os
 import signal
 import tempfile
 import threading
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import psutil
 import psycopg
 import pytest
 
@@ -39,7 +41,7 @@ def folder() -> Iterator[Path]:
         yield Path(made)
 
 
-def deploy(server: Server) -> str:
+def deploy(server: Server, source: str = MODEL) -> str:
     """Address of a version with one instance."""
     organization = server.get("/v2.1/organizations").json()[0]["name"]
     server.post("/v2.1/projects", json={"name": "gated", "organization_name": organization})
@@ -50,7 +52,7 @@ def deploy(server: Server) -> str:
     assert server.post(at, json=settings).status_code == 201
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as package:
-        package.writestr("model_package/model.py", MODEL)
+        package.writestr("model_package/model.py", source)
     files = {"file": ("package.zip", archive.getvalue(), "application/zip")}
     assert server.request("PUT", f"{at}/v1/upload", files=files).status_code == 200
     wait_for(lambda: server.get(f"{at}/v1").json()["status"] == "available", 60)
@@ -134,3 +136,32 @@ def test_server_that_is_told_to_stop_answers_what_it_has_begun(serve: Callable[.
     opening.join()
     assert (answers[0]["success"], answers[0]["result"]) == (True, "running through")
     assert not list((server.data_dir / "runner" / "run").iterdir()), "an instance has left its files"
+
+
+FLEEING = """
+import subprocess
+
+class Model:
+    def request(self, data):
+        subprocess.Popen(["sleep", data], start_new_session=True)
+        return data
+"""
+
+
+def sleepers(seconds: str) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.cmdline() == ["sleep", seconds] and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
+
+
+def test_what_fled_from_an_instance_ends_with_a_killed_server(serve: Callable[..., Server]):
+    server = serve()
+    at = deploy(server, FLEEING)
+    seconds = f"{86_400 + os.getpid()}"
+    assert server.post(f"{at}/request", json=seconds).json()["success"]
+    wait_for(lambda: sleepers(seconds))
+    server.kill()
+    wait_for(lambda: not sleepers(seconds))

@@ -124,10 +124,20 @@ async def _work(settings: Settings, url: str, *, stop_with_parent: bool) -> None
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    if stop_with_parent:
-        loop.add_reader(sys.stdin.fileno(), _on_stdin, stop)
-    db = Database(url, pool_size=settings.worker_concurrency * 2 + 2)
     runner = open_runner(settings)
+    clearing: list[asyncio.Task[None]] = []
+    if stop_with_parent:
+
+        def on_stdin() -> None:
+            # A pipe into which nobody writes: it can be read when the parent is gone.
+            if not os.read(sys.stdin.fileno(), 1):
+                loop.remove_reader(sys.stdin.fileno())
+                stop.set()
+                # Killed, it could not end what its models had started in sessions of their own.
+                clearing.append(asyncio.create_task(runner.clear_left_over()))
+
+        loop.add_reader(sys.stdin.fileno(), on_stdin)
+    db = Database(url, pool_size=settings.worker_concurrency * 2 + 2)
     blobs = open_blobs(settings, secret_key(settings))
     references = open_references(settings)
     decoders = open_decoders(settings, processes=max(1, (os.cpu_count() or 1) // max(1, settings.workers)))
@@ -163,6 +173,7 @@ async def _work(settings: Settings, url: str, *, stop_with_parent: bool) -> None
     finally:
         await decoders.close()
         await places.proxy.stop()
+        await asyncio.gather(*clearing, return_exceptions=True)
         await runner.close()
         await db.close()
 
@@ -176,10 +187,3 @@ def _mailer(settings: Settings) -> Mailer | None:
 def _own_url(settings: Settings) -> str:
     # Never what a request says: a stranger could have letters point elsewhere.
     return (settings.public_url or f"http://{settings.host}:{settings.port}").rstrip("/")
-
-
-def _on_stdin(stop: asyncio.Event) -> None:
-    """Standard input is a pipe into which nobody writes: it can be read when the parent is gone."""
-    if not os.read(sys.stdin.fileno(), 1):
-        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
-        stop.set()

@@ -2,9 +2,12 @@
 
 import asyncio
 import os
+import selectors
 import signal
 import subprocess
+import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +15,8 @@ from quadrat.runner.accounts import Account
 from quadrat.runner.lifeline import Lifeline
 
 OnLine = Callable[[str], None]
+_PIECE_BYTES = 64 * 1024
+_MOST_PIECES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,9 @@ class Command:
 
 async def run(command: Command, on_line: OnLine) -> int:
     """Run a program to its end; `on_line` is called in the event loop. Cancelling kills the program's group.
+
+    When the program itself has ended, so does all that is left of its group, and nobody waits for a process that has
+    left the group and goes on holding its output.
 
     Returns:
         The exit code; negative for a signal, 127 when the program cannot be executed by that account.
@@ -92,19 +100,73 @@ def _spawn(command: Command, lifeline: Lifeline) -> subprocess.Popen[bytes]:
 
 
 def _follow(process: subprocess.Popen[bytes], stdin: bytes, forward: OnLine) -> int:
-    with process:
-        if process.stdin is None or process.stdout is None:  # pragma: no cover - both are pipes
-            raise RuntimeError("the program was started without pipes")
-        try:
+    if process.stdin is None or process.stdout is None:  # pragma: no cover - both are pipes
+        raise RuntimeError("the program was started without pipes")
+    ended, end = os.pipe()
+    watcher = threading.Thread(target=_end_with_its_first, args=(process, end), name="command-end", daemon=True)
+    watcher.start()
+    try:
+        with process.stdin:
             process.stdin.write(stdin)
-            process.stdin.close()
-        except BrokenPipeError:
-            forward("the program ended before it read its input")
-        for line in process.stdout:
-            text = line.decode("utf-8", "replace").rstrip()
-            if text:
-                forward(text)
-    return process.returncode
+    except BrokenPipeError:
+        forward("the program ended before it read its input")
+    with process.stdout as output:
+        _read_lines(output.fileno(), ended, forward)
+    watcher.join()
+    os.close(ended)
+    return process.wait()
+
+
+def _end_with_its_first(process: subprocess.Popen[bytes], end: int) -> None:
+    """Wait for the group's first process, kill the others, and close `end`: then all that they wrote is in the pipe."""
+    if hasattr(os, "waitid"):
+        # Leaves the zombie, so that its number stays taken until the group has been killed.
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    else:
+        process.wait()
+    with suppress(ProcessLookupError, PermissionError):  # macOS says the latter of a group of zombies
+        os.killpg(process.pid, signal.SIGKILL)
+    os.close(end)
+
+
+def _read_lines(output: int, ended: int, forward: OnLine) -> None:
+    """Forward lines until nobody can write any more, or `ended` is closed and everything until then has been read."""
+    os.set_blocking(output, False)
+    rest = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(output, selectors.EVENT_READ)
+        selector.register(ended, selectors.EVENT_READ)
+        while True:
+            is_over = any(key.fd == ended for key, _ in selector.select())
+            data = _read_all(output) if is_over else _read_piece(output)
+            *lines, rest = (rest + (data or b"")).split(b"\n")
+            if is_over or data == b"":
+                lines.append(rest)
+            for line in lines:
+                text = line.decode("utf-8", "replace").rstrip()
+                if text:
+                    forward(text)
+            if is_over or data == b"":
+                return
+
+
+def _read_piece(output: int) -> bytes | None:
+    """What is there; empty at the end, None when there is nothing now."""
+    try:
+        return os.read(output, _PIECE_BYTES)
+    except BlockingIOError:
+        return None
+
+
+def _read_all(output: int) -> bytes:
+    """What is in the pipe, which is not more than it holds: somebody may go on writing."""
+    pieces = []
+    for _ in range(_MOST_PIECES):
+        piece = _read_piece(output)
+        if not piece:
+            break
+        pieces.append(piece)
+    return b"".join(pieces)
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:

@@ -8,12 +8,17 @@ from pathlib import Path
 
 from quadrat.runner import shim
 from quadrat.runner.accounts import Account, Accounts, choose_accounts
+from quadrat.runner.commands import Command, run
 from quadrat.runner.environments import Environments
 from quadrat.runner.interpreters import Interpreters
 from quadrat.runner.sandbox import Sandbox, find_sandbox
 from quadrat.runner.session import Session, open_session
 from quadrat.runner.watch import Watch
 from quadrat.runner.workshop import Workshop
+
+_COMPILE = "import py_compile, sys; py_compile.compile(sys.argv[1], sys.argv[2], doraise=True)"
+RUN = "run"
+"""Holds one directory per process that uses the runner's root."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,23 @@ class House:
     def lent(self) -> Path:
         """Holds the files that requests need, while they run."""
         return self.session.folder / "lent"
+
+    def compiled_shim(self, python: Path) -> Path:
+        """Where the script lies as an environment's interpreter has compiled it, if it has."""
+        return python.parent.parent / f"shim-{self.shim.stem}.pyc"
+
+    async def compile_shim(self, python: Path) -> None:
+        """Compile the script for an environment: whoever asks a model that does not run yet would wait for that.
+
+        Args:
+            python: The environment's interpreter. Nothing that is installed in the environment is executed.
+        """
+        target = self.compiled_shim(python)
+        if not await asyncio.to_thread(target.exists):
+            argv = [str(python), "-I", "-S", "-c", _COMPILE, str(self.shim), str(target)]
+            # Where that fails instances start from the source.
+            command = Command(argv=argv, cwd=Path("/"), env={"LANG": "C.UTF-8"}, account=self.accounts.build)
+            await run(command, lambda _line: None)
 
     def close(self) -> None:
         """Remove this process's scratch space."""
@@ -88,7 +110,7 @@ async def open_house(plan: Plan, watch: Watch) -> House:
             "Models run as the server's own user: no other user can run any interpreter here."
         )
         interpreters = Interpreters(accounts.build)
-    session = await asyncio.to_thread(open_session, root / "run")
+    session = await asyncio.to_thread(open_session, root / RUN)
     probe = await asyncio.to_thread(session.new_folder, "probe", accounts.build)
     await asyncio.to_thread(session.new_folder, "lent")
     script = await asyncio.to_thread(_install_shim, root)

@@ -22,12 +22,13 @@ import msgspec
 from quadrat.runner.accounts import Account, Accounts
 from quadrat.runner.base import BuildError, BuildStage, InstanceSpec, LentFile, LogLine, LogSink, Prepared, Revision
 from quadrat.runner.environments import environment_key, read_requirements
-from quadrat.runner.house import House, Plan, open_house
+from quadrat.runner.house import RUN, House, Plan, open_house
 from quadrat.runner.instance import LocalInstance, Outbox
 from quadrat.runner.leftovers import clear_away
 from quadrat.runner.lifeline import Lifeline
 from quadrat.runner.output import TOKEN_BYTES, OutputReader
 from quadrat.runner.package import find_package_dir, unpack
+from quadrat.runner.session import clear_left_over
 from quadrat.runner.usage import INSTANCE_VARIABLE, Members
 from quadrat.runner.view import TEMPORARY, View, make_view
 from quadrat.runner.watch import Allowance, Watch, Watched, data_limit_bytes, memory_sentence
@@ -112,6 +113,14 @@ class LocalRunner:
         # One thread that lives as long as the runner: a sandbox ends with the thread that started it.
         self._spawner = ThreadPoolExecutor(1, thread_name_prefix="runner-spawn")
 
+    async def open(self) -> None:
+        """Set up what everything here needs; see `quadrat.runner.base.Runner.open`."""
+        await self._open()
+
+    async def clear_left_over(self) -> None:
+        """End what the instances of processes that were killed have left, also where it fled from its group."""
+        await asyncio.to_thread(clear_left_over, self._root / RUN)
+
     async def prepare(self, revision: Revision, log: LogSink) -> Prepared:
         """Unpack the package and build its environment; see `quadrat.runner.base.Runner.prepare`."""
         if _KEY.fullmatch(revision.key) is None:
@@ -130,6 +139,7 @@ class LocalRunner:
             environment = await house.environments.provide(
                 interpreter, wanted, revision.key, lambda line: _say(log, line)
             )
+        await house.compile_shim(environment.python)
         return Prepared(
             revision_key=revision.key,
             environment_key=environment.key,
@@ -343,7 +353,9 @@ def _make_lent_folder(folder: Path) -> None:
 
 def _start_process(house: House, spec: InstanceSpec, place: _Place, ends: _Ends) -> subprocess.Popen[bytes]:
     prepared = spec.prepared
-    argv = [str(prepared.python), str(house.shim), str(ends.channel.fileno()), str(ends.lifeline.descriptor)]
+    compiled = house.compiled_shim(prepared.python)
+    script = compiled if compiled.exists() else house.shim
+    argv = [str(prepared.python), str(script), str(ends.channel.fileno()), str(ends.lifeline.descriptor)]
     if house.sandbox is not None:
         readable = [house.lent, *_readable(house, spec)]
         argv = house.sandbox.wrap(argv, readable, place.scratch, place.temporary)

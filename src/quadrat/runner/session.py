@@ -42,8 +42,7 @@ def open_session(parent: Path) -> Session:
     """
     parent.mkdir(exist_ok=True)
     parent.chmod(0o711)
-    for entry in list(parent.iterdir()):
-        _clear_if_left_over(entry)
+    clear_left_over(parent)
     folder = parent / f"{os.getpid()}-{secrets.token_hex(4)}"
     # Under another name until the lock is held, lest another process take it for left over.
     fresh = parent / f".{folder.name}"
@@ -53,6 +52,12 @@ def open_session(parent: Path) -> Session:
     fcntl.flock(lock, fcntl.LOCK_EX)
     fresh.rename(folder)
     return Session(folder, lock)
+
+
+def clear_left_over(parent: Path) -> None:
+    """Clear away the directories of processes that were killed, with all that is left of their instances."""
+    for entry in list(parent.iterdir()) if parent.is_dir() else ():
+        _clear_if_left_over(entry)
 
 
 def _clear_if_left_over(folder: Path) -> None:

@@ -252,7 +252,7 @@ def print_traceback(error: BaseException) -> None:
 
 
 def _is_machinery(file_name: str) -> bool:
-    return file_name == __file__ or file_name.startswith("<frozen importlib")
+    return file_name == _is_machinery.__code__.co_filename or file_name.startswith("<frozen importlib")
 
 
 def find_main(package_dir: str, declared: Optional[str]) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from operator import methodcaller
 from pathlib import Path
 
 import structlog
@@ -140,7 +141,7 @@ class Watch:
             instances = dict(self._watched)
             if tick % TICKS_PER_SEARCH == 0:
                 self._known = await asyncio.to_thread(_search, instances.values(), self._known)
-            self._end(await asyncio.to_thread(_find_problems, instances, Watched.load_problem))
+            self._end(await asyncio.to_thread(_find_problems, instances, methodcaller("load_problem")))
             tick += 1
             await asyncio.sleep(TICK_S)
 

@@ -5,10 +5,12 @@ import json
 import os
 import secrets
 import signal
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from quadrat.runner.accounts import Account, Accounts
 from quadrat.runner.leftovers import clear_away
@@ -54,6 +56,42 @@ class Bench:
         return argv
 
 
+@dataclass(slots=True)
+class _WatchedBuild(Watched):
+    """An installer whose hooks may leave processes that hold their output, for whose end it would wait forever."""
+
+    left: frozenset[int] = frozenset()
+
+    def load_problem(self) -> str | None:
+        """Why it must end, if it must. What hooks have left is ended when none of them is at work."""
+        others = frozenset(self.members.processes - {self.members.session})
+        # Twice, lest one be taken for left that is just beginning.
+        if others and others == self.left and not _is_hook_at_work(self.members.session, others):
+            for pid in others:
+                with suppress(OSError):  # ended meanwhile
+                    os.kill(pid, signal.SIGKILL)
+        self.left = others
+        return super(_WatchedBuild, self).load_problem()
+
+
+def _is_hook_at_work(installer: int, others: Collection[int]) -> bool:
+    """Whether the installer has a child that has not ended, among its known processes or all of the machine."""
+    if any(_is_child(pid, installer) for pid in others):
+        return True
+    try:
+        return any(_is_child(child.pid, installer) for child in psutil.Process(installer).children())
+    except psutil.Error:  # ended meanwhile
+        return True
+
+
+def _is_child(pid: int, parent: int) -> bool:
+    try:
+        process = psutil.Process(pid)
+        return process.ppid() == parent and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
 class _BenchApart(Bench):
     def __init__(self, account: Account, folder: Path, wrapper: list[str], watch: Watch) -> None:
         super().__init__(account, folder, folder / "cache")
@@ -75,7 +113,7 @@ class _BenchApart(Bench):
     def _watch_process(self, pid: int) -> None:
         self.leave()
         members = Members(pid, self.account.uid if self.account.of_one_instance else None, self.folder.name)
-        self._watch.add(Watched(members, self.folder, _ALLOWANCE, lambda reason: self._end(pid, reason)))
+        self._watch.add(_WatchedBuild(members, self.folder, _ALLOWANCE, lambda reason: self._end(pid, reason)))
         self._watched.append(pid)
 
     def _end(self, pid: int, reason: str) -> None:

@@ -11,13 +11,15 @@ import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 from tests.unit.runner.conftest import OWN_LANGUAGE, Workbench, pack, revision_of
 
 from quadrat.runner.accounts import BUILD_UID, own_account
-from quadrat.runner.base import BuildError, BuildStage, Runner
+from quadrat.runner.base import BuildError, BuildStage, Instance, Runner
+from quadrat.runner.commands import Command, run
 from quadrat.runner.environments import environment_key, read_requirements
 from quadrat.runner.interpreters import Interpreter, Interpreters, probe
 from quadrat.runner.shim import landlock_version
@@ -29,6 +31,7 @@ PYTHON = Interpreter(Path("/usr/bin/python3.11"), (3, 11, 2))
 BUILDER = """
 import asyncio, sys
 from pathlib import Path
+from typing import Any
 from quadrat.runner.base import Revision
 from quadrat.runner.local import LocalRunner
 
@@ -310,6 +313,63 @@ async def test_build_from_sources_learns_and_changes_nothing_of_others(bench: Wo
                 await asyncio.sleep(0.05)
 
 
+STAYER = """
+import os, sys, time, zipfile
+
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    print("building", flush=True)
+    if os.fork() == 0:
+        if @FLEE@:
+            os.setsid()
+        time.sleep(3600)
+    time.sleep(1.5)  # at work while another process of it sleeps
+    name = "stayer-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(os.path.join(folder, name), "w") as wheel:
+        facts = "stayer-1.0.dist-info/"
+        wheel.writestr(facts + "METADATA", "Metadata-Version: 2.1\\nName: stayer\\nVersion: 1.0\\n")
+        wheel.writestr(facts + "WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        wheel.writestr(facts + "RECORD", "")
+    return name
+"""
+
+
+@pytest.mark.parametrize("flee", [False, True])
+async def test_build_does_not_wait_for_what_holds_its_output(bench: Workbench, flee: bool) -> None:
+    files = {
+        "model_package/model.py": MODEL + f"# {flee}",
+        "model_package/requirements.txt": "./stayer\n",
+        "model_package/stayer/pyproject.toml": PROJECT.replace("slowpoke", "stayer"),
+        "model_package/stayer/backend.py": STAYER.replace("@FLEE@", str(flee)),
+    }
+    async with asyncio.timeout(60):
+        assert (await bench.prepare(files)).python.exists()
+
+
+@pytest.mark.parametrize("flee", ["", "setsid "])
+async def test_program_that_leaves_a_child_with_its_output_has_ended(flee: str, tmp_path: Path) -> None:
+    lines: list[str] = []
+    script = f"{flee}sleep 3600 & echo $!; echo last; printf unended"
+    command = Command(argv=["/bin/sh", "-c", script], cwd=tmp_path, env=os.environ, account=own_account())
+    async with asyncio.timeout(30):
+        assert await run(command, lines.append) == 0
+    assert lines[1:] == ["last", "unended"]
+    left = int(lines[0])
+    if flee:
+        os.kill(left, signal.SIGKILL)
+    async with asyncio.timeout(30):
+        while uid_of(left) is not None:
+            await asyncio.sleep(0.01)
+
+
+async def test_lines_of_a_program_come_whole_and_in_order(tmp_path: Path) -> None:
+    lines: list[str] = []
+    script = "import sys\nfor n in range(50_000): print(n, 'é' * (n % 50))\nsys.exit(len(sys.stdin.read()))"
+    argv = [sys.executable, "-X", "utf8", "-c", script]
+    command = Command(argv=argv, cwd=tmp_path, env=os.environ, account=own_account(), stdin=b"12345")
+    assert await run(command, lines.append) == 5
+    assert lines == [f"{n} {'é' * (n % 50)}".rstrip() for n in range(50_000)]
+
+
 async def test_source_distribution_without_a_wheel_is_installed_and_logged(bench: Workbench) -> None:
     lines = len(bench.lines)
     files = {"model_package/model.py": MODEL, "model_package/requirements.txt": "docopt==0.6.2\n"}
@@ -327,3 +387,23 @@ def uid_of(pid: int) -> int | None:
         return None if process.status() == psutil.STATUS_ZOMBIE else process.uids().real
     except psutil.Error:
         return None
+
+
+async def test_instances_run_the_script_that_their_interpreter_has_compiled(bench: Workbench) -> None:
+    source = "import sys\nclass Model:\n    def request(self, data):\n        return sys.argv[0], 1 / data\n"
+    prepared = await bench.prepare({"model_package/model.py": source})
+    instance = await bench.start(source)
+    (script, _), (compiled,) = await asked(instance, b"1"), prepared.python.parent.parent.glob("shim-*.pyc")
+    assert script == str(compiled)
+    assert not (await instance.send("r", b"0", 20)).success
+    assert "shim" not in "\n".join(bench.texts("r"))
+    compiled.unlink()
+    await instance.stop()
+    prepared = await bench.prepare({"model_package/model.py": source})
+    assert list(prepared.python.parent.parent.glob("shim-*.pyc")) == [compiled]
+
+
+async def asked(instance: Instance, data: bytes) -> Any:
+    reply = await instance.send("r", data, 20)
+    assert reply.success, reply.error_message
+    return json.loads(reply.result)
