@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount, Route
-from starlette.types import ASGIApp
 
 from quadrat.api import activation, files
 from quadrat.api.ecotaxa import app as ecotaxa
@@ -66,7 +65,7 @@ class Keys:
     sealer: Sealer
 
 
-def create_app(settings: Settings, *, database_url: str, keys: Keys, events: EventHub | None = None) -> ASGIApp:
+def create_app(settings: Settings, *, database_url: str, keys: Keys, events: EventHub | None = None) -> DirectRequests:
     """The whole server as one ASGI application.
 
     Args:

@@ -9,6 +9,9 @@ from starlette.types import Receive
 HUNG_UP = 499
 """The status under which those are counted who left; nobody reads it."""
 
+LOOK_S = 0.5
+"""How long the work goes on at most for one who has left."""
+
 
 class HungUpError(Exception):
     """Nobody waits for the answer any more."""
@@ -56,7 +59,7 @@ class HangUps:
         look_s: Between two looks.
     """
 
-    def __init__(self, look_s: float = 0.5) -> None:
+    def __init__(self, look_s: float = LOOK_S) -> None:
         self._look_s = look_s
         self._waiting: dict[Caller, None] = {}
         self._timer: asyncio.TimerHandle | None = None

@@ -5,6 +5,7 @@ import contextlib
 import gc
 import signal
 from collections.abc import Iterator
+from functools import partial
 
 import click
 import structlog
@@ -13,6 +14,7 @@ import uvloop
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.api.events import EventHub
+from quadrat.api.ubiops.express import Express
 from quadrat.app import Keys, create_app
 from quadrat.cli.joined_writes import JoinedWrites
 from quadrat.cli.keys import open_sealer, secret_key
@@ -54,6 +56,7 @@ class _WebServer(uvicorn.Server):
             gc.set_threshold(_GC_THRESHOLD, 20, 50)
             self.announce()
             self._workers.start()
+            self.lifespan.state["engine"].warm_up()
 
     def announce(self) -> None:
         """Print the address once it answers."""
@@ -84,13 +87,15 @@ async def _serve(settings: Settings, url: str, keys: Keys, server: EmbeddedPostg
     await _first_administrator(settings, url)
     events = EventHub()
     workers = WorkerProcesses(settings)
+    app = create_app(settings, database_url=url, keys=keys, events=events)
+    protocol = partial(JoinedWrites, express=Express(app.doors, max_body_bytes=settings.max_body_bytes))
     web = _WebServer(
         uvicorn.Config(
-            create_app(settings, database_url=url, keys=keys, events=events),
+            app,
             host=settings.host,
             port=settings.port,
             lifespan="on",
-            http=JoinedWrites,
+            http=protocol,  # type: ignore[arg-type]  # it is only called
             access_log=False,
             log_config=None,
             server_header=False,

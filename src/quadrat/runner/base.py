@@ -43,12 +43,14 @@ class InstanceLostError(Exception):
     Args:
         message: Why it ended: exit code, signal, memory.
         began: True when the model may have begun on the request; False when another instance can run it from the start.
+        ran_ns: How long the model was at it; None when it may not have begun.
     """
 
-    def __init__(self, message: str, *, began: bool = False) -> None:
+    def __init__(self, message: str, *, began: bool = False, ran_ns: int | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.began = began
+        self.ran_ns = ran_ns
 
 
 class RecalledError(Exception):
@@ -56,7 +58,16 @@ class RecalledError(Exception):
 
 
 class RequestTimeoutError(Exception):
-    """The request passed its deadline. Its instance has been killed if the model had begun."""
+    """The request passed its deadline. Its instance has been killed if the model had begun.
+
+    Args:
+        message: Says how long it was given.
+        ran_ns: How long the model was at it; None when it had not begun.
+    """
+
+    def __init__(self, message: str, *, ran_ns: int | None = None) -> None:
+        super().__init__(message)
+        self.ran_ns = ran_ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +199,11 @@ class Reply(msgspec.Struct, frozen=True):
             given.stream.close()
 
 
+End = Reply | InstanceLostError | RequestTimeoutError | RecalledError
+OnEnd = Callable[[End], None]
+"""Is called in the event loop with the reply, or with what kept the instance from one. It must not raise."""
+
+
 class Instance(Protocol):
     """One process with one loaded model. It works on one request at a time, in the order of `send`."""
 
@@ -216,6 +232,27 @@ class Instance(Protocol):
         """
         ...
 
+    def submit(self, request_id: str, data: bytes, timeout_s: float, on_end: OnEnd) -> int:
+        """Run one request as `send` does, and tell its end by a call: a coroutine and its future cost as much again.
+
+        Args:
+            request_id: See `send`.
+            data: See `send`.
+            timeout_s: See `send`.
+            on_end: Called once and later, unless the request is given up.
+
+        Returns:
+            Its number, for `give_up`.
+
+        Raises:
+            InstanceLostError: The process has ended already.
+        """
+        ...
+
+    def give_up(self, number: int) -> None:
+        """Nobody waits for this request any more: the model passes over it, if it is not at it already."""
+        ...
+
     def recall(self) -> None:
         """Take back the requests behind the one that the model works on: another instance may be quicker."""
         ...
@@ -231,6 +268,10 @@ class Instance(Protocol):
 
 class Runner(Protocol):
     """Makes environments and instances on one kind of machine."""
+
+    async def open(self) -> None:
+        """Set up what the first `prepare` or `start` would wait for."""
+        ...
 
     async def prepare(self, revision: Revision, log: LogSink) -> Prepared:
         """Unpack the package and build its environment; a no-op when both are there.

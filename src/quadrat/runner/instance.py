@@ -15,11 +15,14 @@ from typing import cast
 
 import msgspec
 
+from quadrat.base.writing import write_now
 from quadrat.runner.base import (
     BuildError,
     BuildStage,
+    End,
     GivenFile,
     InstanceLostError,
+    OnEnd,
     RecalledError,
     Reply,
     RequestTimeoutError,
@@ -102,14 +105,21 @@ class _Pending:
     Its deadline also counts when the caller has given up: an endless loop in the model must end some day.
     """
 
-    __slots__ = ("deadline", "files", "future", "timeout_s", "withdrawn")
+    __slots__ = ("deadline", "files", "on_end", "sent_at", "timeout_s", "withdrawn")
 
-    def __init__(self, future: asyncio.Future[Reply], deadline: float, timeout_s: float) -> None:
-        self.future = future
-        self.deadline = deadline
+    def __init__(self, on_end: OnEnd, sent_at: float, timeout_s: float) -> None:
+        self.on_end: OnEnd | None = on_end
+        self.sent_at = sent_at
+        self.deadline = sent_at + timeout_s
         self.timeout_s = timeout_s
         self.withdrawn = False
         self.files: dict[str, GivenFile] | None = None
+
+    def tell(self, end: End) -> None:
+        """Say how it ended to whoever still waits."""
+        on_end, self.on_end = self.on_end, None
+        if on_end is not None:
+            on_end(end)
 
 
 class LocalInstance(asyncio.Protocol):
@@ -139,6 +149,8 @@ class LocalInstance(asyncio.Protocol):
         self._on_end = on_end
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
+        self._descriptor = -1
+        self._heard_at = 0.0
         self._buffer = bytearray()
         self._pending: dict[int, _Pending] = {}
         self._number = START_NUMBER
@@ -190,28 +202,48 @@ class LocalInstance(asyncio.Protocol):
 
     async def send(self, request_id: str, data: bytes, timeout_s: float) -> Reply:
         """Run one request; see `quadrat.runner.base.Instance.send`."""
-        if self._reason is not None:
-            raise InstanceLostError(self._reason)
-        self._number = number = self._number + 1
         future: asyncio.Future[Reply] = self._loop.create_future()
-        deadline = self._loop.time() + timeout_s
-        self._pending[number] = _Pending(future, deadline, timeout_s)
-        if deadline < self._alarm_at:
-            self._set_alarm(deadline)
-        self._output.expect(number, request_id)
-        self._write(number, REQUEST, data)
+
+        def on_end(end: End) -> None:
+            if not isinstance(end, Reply):
+                if not future.done():
+                    future.set_exception(end)
+            elif future.done():  # given up in this turn of the loop
+                end.close_files()
+            else:
+                future.set_result(end)
+
+        number = self.submit(request_id, data, timeout_s, on_end)
         try:
             return await future
         except asyncio.CancelledError:
-            self._withdraw(number)
+            self.give_up(number)
             raise
+
+    def submit(self, request_id: str, data: bytes, timeout_s: float, on_end: OnEnd) -> int:
+        """Run one request; see `quadrat.runner.base.Instance.submit`."""
+        if self._reason is not None:
+            raise InstanceLostError(self._reason)
+        self._number = number = self._number + 1
+        is_idle = not self._pending
+        pending = self._pending[number] = _Pending(on_end, self._loop.time(), timeout_s)
+        if pending.deadline < self._alarm_at:
+            self._set_alarm(pending.deadline)
+        self._output.expect(number, request_id)
+        self._write(number, REQUEST, data, at_once=is_idle)
+        return number
+
+    def give_up(self, number: int) -> None:
+        """Nobody waits for it any more; see `quadrat.runner.base.Instance.give_up`."""
+        pending = self._pending.get(number)
+        if pending is not None:
+            pending.on_end = None
+            self._withdraw(number)
 
     def recall(self) -> None:
         """Take back the requests behind the one that the model works on; see `quadrat.runner.base.Instance.recall`."""
         for number in list(self._pending)[1:]:
-            pending = self._pending[number]
-            if not pending.future.done():
-                pending.future.set_exception(RecalledError())
+            self._pending[number].tell(RecalledError())
             self._withdraw(number)
 
     async def stop(self, grace_s: float = 5.0) -> None:
@@ -246,9 +278,11 @@ class LocalInstance(asyncio.Protocol):
         """Keep the line."""
         # Not every event loop's stream transports are subclasses of asyncio's.
         self._transport = cast("asyncio.Transport", transport)
+        self._descriptor = transport.get_extra_info("socket").fileno()
 
     def data_received(self, data: bytes) -> None:
         """Take in frames; the lines that a request wrote are given out before its reply."""
+        self._heard_at = self._loop.time()
         if self._buffer:
             self._buffer += data
             del self._buffer[: self._take(self._buffer)]
@@ -287,16 +321,20 @@ class LocalInstance(asyncio.Protocol):
 
     # Own steps.
 
-    def _write(self, number: int, kind: int, payload: bytes) -> None:
+    def _write(self, number: int, kind: int, payload: bytes, *, at_once: bool = False) -> None:
+        head = HEADER.pack(len(payload), number, kind)
+        if at_once and not self._outgoing and self._transport is not None:
+            # An idle instance begins on it while this process goes on.
+            write_now(self._transport, self._descriptor, head + payload)
+            return
         if not self._outgoing:
             # Everything sent in this turn of the loop goes out in one piece.
             self._loop.call_soon(self._flush)
-        self._outgoing.append(HEADER.pack(len(payload), number, kind))
-        self._outgoing.append(payload)
+        self._outgoing += (head, payload)
 
     def _flush(self) -> None:
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(b"".join(self._outgoing))
+        if self._transport is not None:
+            write_now(self._transport, self._descriptor, b"".join(self._outgoing))
         self._outgoing.clear()
 
     def _on_frame(self, number: int, kind: int, payload: bytes) -> None:
@@ -312,7 +350,7 @@ class LocalInstance(asyncio.Protocol):
         if pending is None:
             return
         self._output.ended(number)
-        if pending.future.done():
+        if pending.on_end is None:
             _close(pending.files)
             return
         if kind not in (RESULT, FAILURE) or len(payload) < NUMBER.size:
@@ -322,10 +360,10 @@ class LocalInstance(asyncio.Protocol):
         (duration,) = NUMBER.unpack_from(payload)
         answer = payload[NUMBER.size :]
         if kind == RESULT:
-            pending.future.set_result(Reply(True, answer, None, duration, pending.files))
+            pending.tell(Reply(True, answer, None, duration, pending.files))
         else:
             _close(pending.files)
-            pending.future.set_result(Reply(False, b"null", answer.decode("utf-8", "replace"), duration))
+            pending.tell(Reply(False, b"null", answer.decode("utf-8", "replace"), duration))
 
     def _on_nonsense(self) -> None:
         """The model has found the line to the server and written into it."""
@@ -359,16 +397,23 @@ class LocalInstance(asyncio.Protocol):
         pending = self._pending.get(number)
         if pending is None:  # the instance was just killed because of one before it
             return
-        if not pending.future.done():
-            pending.future.set_exception(
-                RequestTimeoutError(f"The request took longer than {pending.timeout_s:g} seconds.")
-            )
+        slow = f"request took longer than {pending.timeout_s:g} seconds."
         if number == next(iter(self._pending)):
-            self.kill(f"The instance was stopped: a request took longer than {pending.timeout_s:g} seconds.")
+            error = RequestTimeoutError(f"The {slow}", ran_ns=self._ran_ns(pending))
+            # Whoever hears of it shall find the instance ended.
+            on_end, pending.on_end = pending.on_end, None
+            self.kill(f"The instance was stopped: a {slow}")
+            if on_end is not None:
+                on_end(error)
             return
         # Not begun yet. Should the model begin on it before it hears, it has the same time once more.
         pending.deadline = self._loop.time() + pending.timeout_s
         self._withdraw(number)
+        pending.tell(RequestTimeoutError(f"The {slow}"))
+
+    def _ran_ns(self, first: _Pending) -> int:
+        """How long the model has been at the first request: since it was sent, or since the answer before it."""
+        return round((self._loop.time() - max(first.sent_at, self._heard_at)) * 1e9)
 
     def _withdraw(self, number: int) -> None:
         """Tell the shim to skip a request that nobody waits for, unless it is at it already."""
@@ -380,13 +425,10 @@ class LocalInstance(asyncio.Protocol):
             self._write(number, CANCEL, b"")
 
     def _fail_pending(self, reason: str) -> None:
-        began = True
         pending, self._pending = self._pending, {}
-        for item in pending.values():
+        for place, item in enumerate(pending.values()):
             _close(item.files)
-            if not item.future.done():
-                item.future.set_exception(InstanceLostError(reason, began=began))
-            began = False
+            item.tell(InstanceLostError(reason, began=place == 0, ran_ns=None if place else self._ran_ns(item)))
         if not self._loaded.done():
             self._loaded.set_result(reason)
 

@@ -21,6 +21,7 @@ from quadrat.runner.base import Instance, InstanceLostError, Reply, RequestTimeo
 from quadrat.serving.actions.access import VersionPath, no_version
 from quadrat.serving.batch import BatchDispatcher
 from quadrat.serving.budget import Budget
+from quadrat.serving.direct import HUNG_UP, DirectRun, OnAnswer, Order, failed, outcome_of, to_answer
 from quadrat.serving.directory import Directory
 from quadrat.serving.dispatcher import BatchTiming
 from quadrat.serving.files import Files, is_large
@@ -32,7 +33,7 @@ from quadrat.serving.meter import Meter
 from quadrat.serving.outcomes import Observers, Outcome, to_ns
 from quadrat.serving.pool import Pool, PoolClosedError, PoolTiming, StartFailedError
 from quadrat.serving.room import Room, machine_memory_mb
-from quadrat.serving.rules.values import check_input, fit_result
+from quadrat.serving.rules.values import check_input, fits_at_once
 from quadrat.serving.rules.versions import cut_error, is_available, refuse_unless_available
 from quadrat.serving.signals import REQUESTS, VERSIONS
 from quadrat.serving.store import deployments as store
@@ -42,7 +43,6 @@ _log = structlog.get_logger(__name__)
 _RETRY_S = 1.0
 _BATCH_ATTEMPTS = 3
 _ALLOWED_S = 0.5
-_HUNG_UP = "The request was given up by its caller before it was answered."
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +105,7 @@ class ServingEngine:
         self._allowed: dict[VersionId, float] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self._stopping = False
+        self._ended: list[Outcome] = []
         listener.subscribe(VERSIONS, self._on_version, on_reset=self._on_reset)
         listener.subscribe(REQUESTS, self._batch.on_requests)
 
@@ -117,6 +118,16 @@ class ServingEngine:
         self._changed.set()
         self._caretaker = asyncio.create_task(self._follow_changes(), name="serving-caretaker")
         self._batch.start()
+
+    def warm_up(self) -> None:
+        """Set up in the background what the first start of an instance would wait for."""
+        self._keep(self._warm_up())
+
+    async def _warm_up(self) -> None:
+        try:
+            await self._launcher.runner.open()
+        except Exception:  # noqa: BLE001 - the first start tries again, and says what is wrong
+            _log.exception("engine.warm_up_failed")
 
     async def stop(self) -> None:
         """Finish what runs within the grace, give unfinished batch requests back, stop every instance."""
@@ -175,31 +186,74 @@ class ServingEngine:
         if pool is None or not pool.instances:
             await self._budget.check(deployment.project_id)
             self._allowed[deployment.version_id] = time.monotonic() + _ALLOWED_S
-        request_id, queued_ns = request_id or new_uuid(), time.time_ns()
-        compute_ns = 0
+        order = Order(request_id or new_uuid(), deployment, data, timeout_s, time.time_ns())
+        return order.request_id, await self._fulfil(order, timeout_s)
+
+    def begin(self, deployment: Deployment, data: bytes, timeout_s: float, on_answer: OnAnswer) -> DirectRun | None:
+        """Begin a direct request that has nothing to wait for: an instance is free, and its data certainly fits.
+
+        Args:
+            deployment: From `open`.
+            data: The request data as JSON text.
+            timeout_s: For everything.
+            on_answer: Is told the answer once and later, unless the request is given up. It must not raise.
+
+        Returns:
+            What gives it up; None when `run` has to run it, or to say why not.
+        """
+        pool = self._pools.get(deployment.version_id)
+        if (
+            pool is None
+            or not is_available(deployment.status)
+            or deployment.changed_at > pool.deployment.changed_at
+            or deployment.input.file_fields
+            or deployment.output.file_fields
+            or not fits_at_once(deployment.input, data)
+        ):
+            return None
+        run = DirectRun(self, Order(new_uuid(), deployment, data, timeout_s, time.time_ns()), on_answer)
+        return run if run.start(pool) else None
+
+    def ended(self, outcome: Outcome) -> None:
+        """Tell of a request once those have been served who wait in this turn of the loop."""
+        if not self._ended:
+            asyncio.get_running_loop().call_soon(self._tell_ended)
+        self._ended.append(outcome)
+
+    def _tell_ended(self) -> None:
+        ended, self._ended = self._ended, []
+        for outcome in ended:
+            self.observers.request_ended(outcome)
+
+    async def run_on(self, order: Order) -> Answer:
+        """Run a direct request anew whose instance went away before it began on it."""
+        left_s = order.timeout_s - (time.time_ns() - order.queued_ns) / 1e9
+        return await self._fulfil(order, left_s)
+
+    async def _fulfil(self, order: Order, left_s: float) -> Answer:
+        deployment, compute_ns, ran_ns = order.deployment, 0, None
         try:
             pool = self._pool_of(deployment)
             with_files = deployment.input.file_fields or deployment.output.file_fields
-            running = (
-                self._run(pool, request_id, data, timeout_s) if with_files else pool.run(request_id, data, timeout_s)
-            )
-            reply = await running
-        except RequestTimeoutError:
-            answer = self._too_slow(deployment, request_id, timeout_s)
-        except (InstanceLostError, StartFailedError) as error:
-            answer = failed(str(error))
-        except PoolClosedError:
-            answer = failed("The version was deleted or the server stopped before the request was run.")
+            run = self._run if with_files else Pool.run
+            reply = await run(pool, order.request_id, order.data, left_s)
+        except (RequestTimeoutError, InstanceLostError, StartFailedError, PoolClosedError) as error:
+            answer, ran_ns = self.refusal(order, error)
         except asyncio.CancelledError:
-            gone = (request_id, deployment, False, failed(_HUNG_UP), len(data))
-            self.observers.request_ended(_outcome(gone, queued_ns, 0))
+            self.observers.request_ended(order.outcome(failed(HUNG_UP), 0))
             raise
         else:
             answer, compute_ns = to_answer(deployment, reply), reply.duration_ns
-        self.observers.request_ended(
-            _outcome((request_id, deployment, False, answer, len(data)), queued_ns, compute_ns)
-        )
-        return request_id, answer
+        self.observers.request_ended(order.outcome(answer, compute_ns, ran_ns))
+        return answer
+
+    def refusal(self, order: Order, error: Exception) -> tuple[Answer, int | None]:
+        """The answer to a direct request that no model has answered, and how long a model was at it."""
+        if isinstance(error, RequestTimeoutError):
+            return self._too_slow(order.deployment, order.request_id, order.timeout_s), error.ran_ns
+        if isinstance(error, PoolClosedError):
+            return failed("The version was deleted or the server stopped before the request was run."), None
+        return failed(str(error)), error.ran_ns if isinstance(error, InstanceLostError) else None
 
     async def _run(self, pool: Pool, request_id: UUID, data: bytes, timeout_s: float, *, batch: bool = False) -> Reply:
         """Run on one of the pool's instances, with the files that the data names and those that the model gives."""
@@ -235,9 +289,9 @@ class ServingEngine:
         refuse_unless_available(deployment.status)
         check_input(deployment.input, data)
         queued_ns = time.time_ns()
-        answer, compute_ns = await self._try_claimed(self._pool_of(deployment), request_id, data)
+        answer, compute_ns, ran_ns = await self._try_claimed(self._pool_of(deployment), request_id, data)
         facts = (request_id, deployment, True, answer, len(data))
-        self.observers.request_ended(_outcome(facts, queued_ns, compute_ns))
+        self.observers.request_ended(outcome_of(facts, queued_ns, compute_ns, ran_ns))
         return answer
 
     @property
@@ -331,29 +385,30 @@ class ServingEngine:
 
     async def _run_claimed(self, pool: Pool, item: ClaimedRequest, data: bytes) -> Outcome:
         deployment = pool.deployment
-        answer, compute_ns = await self._try_claimed(pool, item.id, data)
+        answer, compute_ns, ran_ns = await self._try_claimed(pool, item.id, data)
         facts = (item.id, deployment, True, answer, len(data))
-        outcome = _outcome(facts, to_ns(item.created_at), compute_ns)
+        outcome = outcome_of(facts, to_ns(item.created_at), compute_ns, ran_ns)
         if answer.result is None or not is_large(answer.result):
             return outcome
         return outcome._replace(result_payload_id=await self.files.add_payload(answer.result))
 
-    async def _try_claimed(self, pool: Pool, request_id: UUID, data: bytes) -> tuple[Answer, int]:
+    async def _try_claimed(self, pool: Pool, request_id: UUID, data: bytes) -> tuple[Answer, int, int | None]:
+        """The answer, the time inside of a model that has answered, and how long one was at it that has not."""
         deployment, timeout_s = pool.deployment, self._timing.batch_request_s
-        message = ""
+        message, ran_ns = "", None
         for _ in range(_BATCH_ATTEMPTS):
             try:
                 reply = await self._run(pool, request_id, data, timeout_s, batch=True)
-            except RequestTimeoutError:
-                return self._too_slow(deployment, request_id, timeout_s), 0
+            except RequestTimeoutError as error:
+                return self._too_slow(deployment, request_id, timeout_s), 0, error.ran_ns
             except QuadratError as error:  # a blob is gone
-                return failed(error.message), 0
+                return failed(error.message), 0, None
             except (InstanceLostError, StartFailedError) as error:
-                message = str(error)
+                message, ran_ns = str(error), error.ran_ns if isinstance(error, InstanceLostError) else None
                 self.logbook.say(deployment, f"The request did not end: {message}", request_id=request_id)
             else:
-                return to_answer(deployment, reply), reply.duration_ns
-        return failed(message), 0
+                return to_answer(deployment, reply), reply.duration_ns, None
+        return failed(message), 0, ran_ns
 
     def _too_slow(self, deployment: Deployment, request_id: UUID, timeout_s: float) -> Answer:
         pool = self._pools.get(deployment.version_id)
@@ -400,23 +455,3 @@ class ServingEngine:
 
     def _close(self, pool: Pool) -> None:
         self._keep(pool.close())
-
-
-def _outcome(facts: tuple[UUID, Deployment, bool, Answer, int], queued_ns: int, compute_ns: int) -> Outcome:
-    now_ns = time.time_ns()
-    # The model's clock runs only while it works, so its start follows from its end.
-    started_ns = max(queued_ns, now_ns - compute_ns) if compute_ns else None
-    return Outcome(*facts, queued_ns, started_ns, now_ns, compute_ns)
-
-
-def failed(message: str) -> Answer:
-    """The answer to a request that did not succeed."""
-    return Answer(success=False, result=None, error_message=message.replace("\0", "") or "The request failed.")
-
-
-def to_answer(deployment: Deployment, reply: Reply) -> Answer:
-    """What the model said, if it is what the model declares."""
-    if not reply.success:
-        return failed(reply.error_message or "")
-    result, problem = fit_result(deployment.output, reply.result)
-    return failed(problem) if problem is not None else Answer(success=True, result=result, error_message=None)

@@ -12,8 +12,10 @@ import structlog
 from quadrat.errors import QuadratError
 from quadrat.runner.base import (
     BuildError,
+    End,
     Instance,
     InstanceLostError,
+    OnEnd,
     RecalledError,
     Reply,
     RequestTimeoutError,
@@ -85,6 +87,45 @@ class _Member:
     def is_first(self, number: int) -> bool:
         """Whether it works on this request."""
         return next(iter(self.flying)) == number
+
+
+class Flight:
+    """A request on its way on an instance, whose end is told by a call.
+
+    Args:
+        pool: Of the instance.
+        member: The instance.
+        on_end: Is told the end, before the pool goes on with the place that has become free. It must not raise.
+    """
+
+    __slots__ = ("_member", "_number", "_on_end", "_place", "_pool")
+
+    def __init__(self, pool: "Pool", member: _Member, on_end: OnEnd) -> None:
+        self._pool = pool
+        self._member = member
+        self._on_end = on_end
+        self._place = 0
+        self._number = 0
+
+    def start(self, request_id: UUID, data: bytes, timeout_s: float) -> None:
+        """Send it.
+
+        Raises:
+            InstanceLostError: The instance has just ended.
+        """
+        self._number = self._member.instance.submit(str(request_id), data, timeout_s, self._land)
+        self._place = self._pool.depart(self._member)
+
+    def give_up(self) -> None:
+        """Nobody waits for it any more."""
+        self._member.instance.give_up(self._number)
+        self._pool.land_unwanted(self._member, self._place)
+
+    def _land(self, end: End) -> None:
+        try:
+            self._on_end(end)
+        finally:
+            self._pool.land(self._member, self._place, end)
 
 
 class Pool:
@@ -193,6 +234,31 @@ class Pool:
             except RecalledError:
                 continue
 
+    def begin(self, request_id: UUID, data: bytes, timeout_s: float, on_end: OnEnd) -> Flight | None:
+        """Run one direct request as `run` does, if an instance has a place for it right now.
+
+        Args:
+            request_id: See `run`.
+            data: See `run`.
+            timeout_s: See `run`.
+            on_end: Is told the end once and later; `RecalledError` and a lost instance that had not begun mean that
+                the request has to be run anew.
+
+        Returns:
+            What gives it up; None when there is no place.
+        """
+        if self._closed or self._line.is_before(batch=False):
+            return None
+        member = self._find_place()
+        if member is None:
+            return None
+        flight = Flight(self, member, on_end)
+        try:
+            flight.start(request_id, data, timeout_s)
+        except InstanceLostError:
+            return None
+        return flight
+
     def update(self, deployment: Deployment) -> None:
         """Take over new settings; instances of another build or another memory are replaced as they become free."""
         if deployment.changed_at < self.deployment.changed_at:
@@ -240,6 +306,13 @@ class Pool:
 
     def _reserve(self) -> _Member | None:
         """A place on the instance with the least to do, taken until the request is sent or given up."""
+        best = self._find_place()
+        if best is not None:
+            best.reserved += 1
+        return best
+
+    def _find_place(self) -> _Member | None:
+        """The instance with the least to do, if it may be given one more request."""
         best, least = None, self._depth
         for member in self._members:
             load = len(member.flying) + member.reserved
@@ -247,8 +320,6 @@ class Pool:
                 best, least = member, load
                 if load == 0:
                     break
-        if best is not None:
-            best.reserved += 1
         return best
 
     def _is_current(self, member: _Member) -> bool:
@@ -273,31 +344,49 @@ class Pool:
                 timer.cancel()
 
     async def _send(self, member: _Member, request_id: UUID, data: bytes, timeout_s: float) -> Reply:
-        self._number = number = self._number + 1
         member.reserved -= 1
+        number = self.depart(member)
+        end: End | None = None
+        try:
+            end = await member.instance.send(str(request_id), data, timeout_s)
+            return end
+        except (RequestTimeoutError, InstanceLostError, RecalledError) as error:
+            end = error
+            raise
+        finally:
+            if end is None:
+                self.land_unwanted(member, number)
+            else:
+                self.land(member, number, end)
+
+    def depart(self, member: _Member) -> int:
+        """A request is on its way to an instance: its number, for those who land it."""
+        self._number = number = self._number + 1
         member.flying[number] = None
         if member.patience is None and len(member.flying) > 1:
             self._watch_first(member)
-        try:
-            reply = await member.instance.send(str(request_id), data, timeout_s)
-        except RequestTimeoutError:
-            # The runner has killed the instance if the model had begun.
-            if not member.instance.alive:
-                member.expected_end = True
-            raise
-        except asyncio.CancelledError:
-            if member.is_first(number):
-                # Nobody waits for what the model is doing now. The requests behind it go to another instance.
-                self._end(member, grace_s=0)
-            raise
-        finally:
-            del member.flying[number]
-            self._on_left(member)
-        self._failures = 0
-        if self.trouble:
-            self._set_trouble("")
-        self._learn(self._mean_ns + (reply.duration_ns - self._mean_ns) * _SMOOTHING)
-        return reply
+        return number
+
+    def land(self, member: _Member, number: int, end: End) -> None:
+        """A request has ended, and its place is free."""
+        # The runner has killed the instance if the model had begun.
+        if isinstance(end, RequestTimeoutError) and not member.instance.alive:
+            member.expected_end = True
+        del member.flying[number]
+        self._on_left(member)
+        if isinstance(end, Reply):
+            self._failures = 0
+            if self.trouble:
+                self._set_trouble("")
+            self._learn(self._mean_ns + (end.duration_ns - self._mean_ns) * _SMOOTHING)
+
+    def land_unwanted(self, member: _Member, number: int) -> None:
+        """Nobody waits for a request any more."""
+        if member.is_first(number):
+            # What the model is doing now is for nobody. The requests behind it go to another instance.
+            self._end(member, grace_s=0)
+        del member.flying[number]
+        self._on_left(member)
 
     def _learn(self, mean_ns: float) -> None:
         """Take over how long requests are: an instance is given as many as it does in a short time, at least one."""
@@ -329,7 +418,7 @@ class Pool:
             self._end(member)
             return
         member.idle_since = self._loop.time()
-        if self._sweep is None:
+        if self._sweep is None and len(self._members) > self.deployment.settings.minimum_instances:
             self._shrink()
         if self.on_idle is not None:
             self.on_idle()

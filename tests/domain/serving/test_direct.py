@@ -4,15 +4,19 @@ import asyncio
 import json
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.runner.base import Runner
 from quadrat.serving.actions import versions
-from quadrat.serving.types import Answer, FieldType
+from quadrat.serving.actions.access import VersionPath
+from quadrat.serving.outcomes import Outcome
+from quadrat.serving.types import Answer, Deployment, FieldType
 from support.serving import GATED, Engine, Gates, ServingHouse, model_processes, pack, run_engine, wait_until
 
 pytestmark = pytest.mark.anyio
@@ -104,6 +108,106 @@ async def test_request_past_its_time_is_killed_with_its_instance(
     assert failed.error_message == "The request took longer than 0.2 seconds."
     await wait_until(lambda: not _runs(process))
     assert result_of(await engine.ask(path, gates.data("warm"))) == "warm through"
+
+
+async def test_request_that_no_model_has_answered_has_its_start_if_a_model_was_at_it(
+    serving: ServingHouse, engine: Engine, gates: Gates
+):
+    outcomes: list[Outcome] = []
+    engine.engine.observers.subscribe(on_request=outcomes.append)
+    path = await serving.serve(GATED, maximum_instances=1)
+    gates.open("warm")
+    await engine.ask(path, gates.data("warm"))
+    began_ns = time.time_ns()
+    running = asyncio.create_task(engine.ask(path, gates.data("shut"), timeout_s=1.0))
+    await gates.reached("shut")
+    await engine.ask(path, gates.data("behind"), timeout_s=0.1)
+    await running
+    _, behind, shut = outcomes
+    assert behind.started_ns is None
+    assert shut.started_ns is not None
+    assert began_ns <= shut.queued_ns <= shut.started_ns < began_ns + 900_000_000
+    assert shut.finished_ns - shut.started_ns >= 100_000_000
+    path = await serving.serve(PLAIN["eval"])
+    assert not (await engine.ask(path, quoted("time.sleep(0.3) or os._exit(3)"))).success
+    lost = outcomes[-1]
+    assert lost.started_ns is not None
+    assert lost.finished_ns - lost.started_ns >= 290_000_000
+
+
+class Begun:
+    """A direct request that nobody awaits."""
+
+    def __init__(self, engine: Engine, deployment: Deployment, data: bytes, timeout_s: float = 30.0) -> None:
+        self.answers: list[Answer] = []
+        self.told = asyncio.Event()
+        self.run = engine.engine.begin(deployment, data, timeout_s, self._on_answer)
+
+    def _on_answer(self, _request_id: UUID, answer: Answer) -> None:
+        self.answers.append(answer)
+        self.told.set()
+
+    async def answer(self) -> Answer:
+        async with asyncio.timeout(60):
+            await self.told.wait()
+        (answer,) = self.answers
+        return answer
+
+
+async def opened(serving: ServingHouse, engine: Engine, path: VersionPath) -> Deployment:
+    return await engine.engine.open(
+        serving.caller, await engine.authenticator.access(serving.caller, path.project), path
+    )
+
+
+async def test_request_that_is_begun_answers_as_one_that_is_run(serving: ServingHouse, engine: Engine):
+    path = await serving.serve(PLAIN["eval"], maximum_instances=1)
+    deployment = await opened(serving, engine, path)
+    assert Begun(engine, deployment, quoted("'early'")).run is None  # there is no instance yet
+    for data in ("'text'", "1 / 0", "5", "os._exit(3)"):
+        ran = await engine.ask(path, quoted(data))
+        if "_exit" in data:
+            await engine.ask(path, quoted("'up again'"))
+        assert await Begun(engine, deployment, quoted(data)).answer() == ran
+    await engine.ask(path, quoted("'up again'"))
+    slow = Begun(engine, deployment, quoted("time.sleep(60)"), timeout_s=0.2)
+    assert (await slow.answer()).error_message == "The request took longer than 0.2 seconds."
+    assert Begun(engine, deployment, b'{"no": "text"}').run is None
+
+
+async def test_request_behind_a_long_one_is_run_elsewhere_or_given_up(
+    serving: ServingHouse, engine: Engine, gates: Gates
+):
+    path = await serving.serve(GATED, maximum_instances=2)
+    deployment = await opened(serving, engine, path)
+    gates.open("quick")
+    for _ in range(100):  # until an instance is given several at a time
+        await engine.ask(path, gates.data("quick"))
+    first = Begun(engine, deployment, gates.data("first"))
+    behind, gone = (Begun(engine, deployment, gates.data(name)) for name in ("behind", "gone"))
+    assert first.run is not None
+    assert behind.run is not None
+    assert gone.run is not None
+    assert gone.run.give_up()
+    gates.open("behind")
+    assert result_of(await behind.answer()) == "behind through"
+    assert not first.answers
+    gates.open("first")
+    assert result_of(await first.answer()) == "first through"
+    assert not first.run.give_up()
+    assert (gates.began("gone"), gone.answers) == (0, [])
+
+
+async def test_request_behind_one_that_takes_the_instance_along_is_run_anew(serving: ServingHouse, engine: Engine):
+    path = await serving.serve(PLAIN["eval"], maximum_instances=1)
+    deployment = await opened(serving, engine, path)
+    for _ in range(100):
+        await engine.ask(path, quoted("'quick'"))
+    first = Begun(engine, deployment, quoted("os._exit(3)"))
+    behind = Begun(engine, deployment, quoted("'behind'"))
+    assert behind.run is not None
+    assert (await first.answer()).error_message == "The model's process ended by itself with exit code 3."
+    assert result_of(await behind.answer()) == "behind"
 
 
 async def test_waiting_for_a_busy_instance_counts_against_the_time(serving: ServingHouse, engine: Engine, gates: Gates):

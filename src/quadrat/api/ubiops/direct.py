@@ -33,10 +33,10 @@ _log = structlog.get_logger("quadrat.access")
 DEFAULT_TIMEOUT_S = 300
 TIMEOUTS_S = range(10, 3600 + 1)
 
-_PREFIX, _SUFFIX = "/v2.1/projects/", "/request"
+PREFIX, SUFFIX = "/v2.1/projects/", "/request"
 _SEGMENTS = 9  # "", v2.1, projects, P, models, M, versions, V, request
 _GIVEN_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
-_API = "ubiops"
+API = "ubiops"
 _DOOR_LIFE_S = 1.0
 
 
@@ -78,7 +78,7 @@ async def run(
     engine: ServingEngine, deployment: Deployment, headers: Mapping[bytes, bytes], query: bytes, body: bytes
 ) -> tuple[bytes, str]:
     """Run a direct request of somebody who may; see `answer`."""
-    timeout_s = _timeout_s(query) if query else DEFAULT_TIMEOUT_S
+    timeout_s = timeout_of(query)
     content_type = headers.get(b"content-type", b"")
     data = body if content_type == b"application/json" else to_data(body, content_type.decode("latin-1"))
     request_id, outcome = await engine.run(deployment, data, timeout_s)
@@ -86,7 +86,14 @@ async def run(
     return to_model_request_list(shown, outcome), shown
 
 
-def _timeout_s(query: bytes) -> int:
+def timeout_of(query: bytes) -> int:
+    """Seconds that a direct request may take, from the query of its address.
+
+    Raises:
+        QuadratError: invalid.
+    """
+    if not query:
+        return DEFAULT_TIMEOUT_S
     given = parse_qs(query.decode("latin-1"), keep_blank_values=True).get("timeout")
     if given is None:
         return DEFAULT_TIMEOUT_S
@@ -100,7 +107,7 @@ def _timeout_s(query: bytes) -> int:
     return int(text[:9])
 
 
-class _Doors:
+class Doors:
     """Who may ask which version, as it was found within the last second and as long as nobody says it has changed.
 
     Both are remembered where they are looked up as well; this saves taking the address and the credential apart.
@@ -149,18 +156,19 @@ class DirectRequests:
         self._app = app
         self._max_body_bytes = max_body_bytes
         self._hang_ups = HangUps()
-        self._doors = _Doors()
+        self.doors = Doors()
+        """What it remembers; others may use it too."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or pass on."""
         if scope["type"] == "http" and scope["method"] == "POST":
             where: str = scope["path"]
-            if where.endswith(_SUFFIX) and where.startswith(_PREFIX):
+            if where.endswith(SUFFIX) and where.startswith(PREFIX):
                 headers = dict(scope["headers"])
                 authorization = headers.get(b"authorization")
                 # Whoever has no such header may have another credential, which others know to read.
                 if authorization is not None:
-                    found = self._doors.find(scope["state"], where, authorization)
+                    found = self.doors.find(scope["state"], where, authorization)
                     if found is not None or _is_version(where):
                         await self._answer(found, headers, scope, receive, send)
                         return
@@ -176,7 +184,7 @@ class DirectRequests:
             try:
                 state = scope["state"]
                 if found is None:
-                    found = await self._doors.open(state, scope["path"], headers[b"authorization"])
+                    found = await self.doors.open(state, scope["path"], headers[b"authorization"])
                 content, request_id = await run(state["engine"], found, headers, scope["query_string"], body)
             except asyncio.CancelledError:
                 if not waiting.has_hung_up:
@@ -186,7 +194,7 @@ class DirectRequests:
             finally:
                 self._hang_ups.end(waiting)
         except HungUpError:
-            TALLY.count(_API, "POST", HUNG_UP, time.perf_counter() - began)
+            TALLY.count(API, "POST", HUNG_UP, time.perf_counter() - began)
             return
         except Exception as error:  # noqa: BLE001 - the outermost handler of all
             status = await _refuse(error, headers, scope, receive, send)
@@ -194,7 +202,7 @@ class DirectRequests:
             status = 200
             await send(_start(headers.get(b"x-request-id"), request_id, len(content)))
             await send({"type": "http.response.body", "body": content})
-        TALLY.count(_API, "POST", status, time.perf_counter() - began)
+        TALLY.count(API, "POST", status, time.perf_counter() - began)
 
 
 def _is_version(where: str) -> bool:
@@ -264,7 +272,7 @@ async def _refuse(error: Exception, headers: Mapping[bytes, bytes], scope: Scope
         path=scope["path"],
         status=response.status_code,
         request_id=shown,
-        api=_API,
+        api=API,
     )
     await response(scope, receive, send)
     return response.status_code

@@ -13,8 +13,9 @@ from quadrat.identity.actions.access import require
 from quadrat.identity.types import Access, Caller, ObjectType, Target
 from quadrat.serving.actions.pipelines import PipelinePath, no_pipeline
 from quadrat.serving.connector_types import Delivery
+from quadrat.serving.direct import failed
 from quadrat.serving.dispatcher import BatchTiming
-from quadrat.serving.engine import ServingEngine, failed
+from quadrat.serving.engine import ServingEngine
 from quadrat.serving.files import is_large
 from quadrat.serving.flow.courier import Courier
 from quadrat.serving.flow.dispatcher import LeaseLostError, PipelineDispatcher, Record

@@ -79,7 +79,7 @@ def fit_result(signature: Signature, text: bytes) -> tuple[bytes | None, str | N
     Returns:
         The JSON text without fields that the model does not declare, and None; or None and a sentence.
     """
-    if _fits_at_once(signature, text):
+    if fits_at_once(signature, text):
         return text, None
     try:
         value = _decoder.decode(text)
@@ -107,14 +107,14 @@ def check_input(signature: Signature, text: bytes) -> None:
     Raises:
         QuadratError: invalid.
     """
-    if _fits_at_once(signature, text):
+    if fits_at_once(signature, text):
         return
     problem = problem_with(signature, decode_json(text))
     if problem is not None:
         raise QuadratError(ErrorKind.INVALID, problem)
 
 
-def _fits_at_once(signature: Signature, text: bytes) -> bool:
+def fits_at_once(signature: Signature, text: bytes) -> bool:
     """Whether the text certainly fits. When this says no, the slow way decides and finds the words.
 
     Most data fits, and large lists cost fifty times less to check while they are decoded than after it.
