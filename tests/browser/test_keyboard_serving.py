@@ -118,9 +118,9 @@ def _connector(page: Page, keyboard: Keyboard) -> None:
     _field(page, keyboard, "Input fields", "number")
 
 
-def _schedule(_page: Page, keyboard: Keyboard) -> None:
-    keyboard.label("Object type", "pipeline")
-    keyboard.label("Object name", "twice")
+def _schedule(page: Page, keyboard: Keyboard) -> None:
+    keyboard.pick(page.get_by_label("Object type", exact=True), "pipeline")
+    keyboard.pick(page.get_by_label("Object name", exact=True), "twice")
     keyboard.label("Schedule", "0 4 1 1 *")
     keyboard.label(re.compile("^Request data"), '{"number": 1}')
 

@@ -123,7 +123,12 @@ export const RESOURCES: Record<string, Resource> = {
     update: { operation: 'scheduled_requests_update', permission: REQUESTS_CREATE },
     remove: { permission: REQUESTS_CREATE, warning: 'It does not run again; what it ran is kept.' },
     empty: 'A schedule asks a model or a pipeline again and again, by the minute, in UTC.',
-    hints: { schedule: 'Minute, hour, day, month, weekday: 0 6 * * 1-5 is six o\'clock on workdays', request_data: 'JSON, as for a request' },
+    hints: { schedule: 'Minute, hour, day, month, weekday: 0 6 * * 1-5 is six o\'clock on workdays', request_data: 'JSON, as for a request', version: 'Of the model; a pipeline has none', timeout: 'Seconds, of a request that is none of a batch' },
+    choices: async (project) => {
+      // Who may list one of them only schedules that.
+      const found = await Promise.all(['models', 'pipelines'].map((kind) => names(`${base(project)}/${kind}`).catch(() => [])));
+      return { object_type: ['model', 'pipeline'], object_name: [...new Set(found.flat())].sort() };
+    },
   },
   variables: {
     title: 'Environment variables',
