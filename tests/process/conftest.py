@@ -18,8 +18,8 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     """Start servers; whatever still runs at the end of the test is stopped."""
     running: list[Server] = []
 
-    def start(data_dir: Path | None = None, **settings: str) -> Server:
-        server = launch(data_dir or tmp_path / "data", **settings)
+    def start(data_dir: Path | None = None, *, empty: bool = False, **settings: str) -> Server:
+        server = launch(data_dir or tmp_path / "data", empty=empty, **settings)
         running.append(server)
         return server
 

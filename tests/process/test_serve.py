@@ -16,7 +16,7 @@ Serve = Callable[..., Server]
 
 
 def test_serve_on_empty_directory_answers_and_stops_with_everything(serve: Serve) -> None:
-    server = serve()
+    server = serve(empty=True)
     assert httpx2.get(f"{server.url}/healthz").json() == {"status": "ok"}
     assert httpx2.get(f"{server.url}/readyz").json()["status"] == "ok"
     assert "quadrat_requests_total" in httpx2.get(f"{server.url}/metrics").text
@@ -30,7 +30,7 @@ def test_serve_on_empty_directory_answers_and_stops_with_everything(serve: Serve
 
 def test_serve_without_admin_settings_prints_the_token_once(serve: Serve) -> None:
     unset = {"QUADRAT_ADMIN_EMAIL": "", "QUADRAT_ADMIN_PASSWORD": "", "QUADRAT_ADMIN_TOKEN": ""}
-    first = serve(**unset)
+    first = serve(empty=True, **unset)
     token = re.search(r"^\s+([0-9a-f]{40})$", "".join(first.stdout), re.MULTILINE)
     assert token is not None
     headers = {"Authorization": f"Token {token.group(1)}"}

@@ -1,10 +1,14 @@
 """Real `quadrat` processes on temporary data directories."""
 
+import atexit
+import functools
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -126,8 +130,29 @@ def quadrat(data_dir: Path, *arguments: str, **settings: str) -> subprocess.Comp
     )
 
 
-def launch(data_dir: Path, **settings: str) -> Server:
-    """Start a server and wait until it says its address."""
+@functools.cache
+def _migrated() -> Path:
+    """A data directory with a database and its tables and nothing in them, for copies; goes with this process."""
+    folder = Path(tempfile.mkdtemp(prefix="quadrat-tests-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    folder.chmod(0o755)
+    done = quadrat(folder / "data", "db", "upgrade")
+    assert done.returncode == 0, done.stderr
+    return folder / "data"
+
+
+def launch(data_dir: Path, *, empty: bool = False, **settings: str) -> Server:
+    """Start a server and wait until it says its address.
+
+    Args:
+        data_dir: One that is not there begins as a copy of a migrated one, which saves seconds.
+        empty: It begins empty instead.
+        settings: By the names of their variables.
+    """
+    if not (empty or data_dir.exists() or "QUADRAT_DATABASE_URL" in settings):
+        data_dir.parent.mkdir(parents=True, exist_ok=True)
+        # With owners and modes, which the database insists on.
+        subprocess.run(["cp", "-a", _migrated(), data_dir], check=True)
     data_dir.mkdir(parents=True, exist_ok=True)
     with (data_dir / "server.log").open("a") as log:
         process = subprocess.Popen(
