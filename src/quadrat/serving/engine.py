@@ -208,6 +208,8 @@ class ServingEngine:
             or deployment.changed_at > pool.deployment.changed_at
             or deployment.input.file_fields
             or deployment.output.file_fields
+            # Asked first: whoever waits for a place has large data checked only once.
+            or not pool.has_place
             or not fits_at_once(deployment.input, data)
         ):
             return None

@@ -34,6 +34,7 @@ _LONGEST_BACK_OFF_S = 30.0
 # take away the choice of the instance.
 _SHORT_NS = 2_000_000
 _MOST_DEPTH = 64
+_SOON_NS = 20_000_000
 _SMOOTHING = 0.1
 
 
@@ -207,6 +208,11 @@ class Pool:
         """Requests that one instance is given at a time."""
         return self._depth
 
+    @property
+    def has_place(self) -> bool:
+        """Whether a direct request would be given to an instance right now."""
+        return not self._closed and not self._line.is_before(batch=False) and self._find_place() is not None
+
     async def run(self, request_id: UUID, data: bytes, timeout_s: float, *, batch: bool = False) -> Reply:
         """Run one request on an instance, started for it when there is none.
 
@@ -309,6 +315,21 @@ class Pool:
         best = self._find_place()
         if best is not None:
             best.reserved += 1
+        return best
+
+    def _reserve_ahead(self) -> _Member | None:
+        """A place behind one request, when more wait than there are instances and requests do not take long.
+
+        Whoever is next has the first instance that becomes free in any case, or nearly; so it need not stand still
+        until the answer before has come here and the next request has gone there.
+        """
+        if self._depth > 1 or self._mean_ns > _SOON_NS:
+            return None
+        current = [member for member in self._members if self._is_current(member)]
+        best = min(current, key=lambda member: member.load, default=None)
+        if best is None or best.load > 1 or not self._line.is_longer_than(len(current)):
+            return None
+        best.reserved += 1
         return best
 
     def _find_place(self) -> _Member | None:
@@ -425,7 +446,7 @@ class Pool:
 
     def _serve_waiting(self) -> None:
         while (waiter := self._line.next()) is not None:
-            member = self._reserve()
+            member = self._reserve() or self._reserve_ahead()
             if member is None:
                 return
             waiter.set_result(member)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from itertools import islice
 from typing import Generic, TypeVar
 
 Place = TypeVar("Place")
@@ -35,6 +36,11 @@ class WaitingLine(Generic[Place]):
                     return queue[0]
                 queue.popleft()
         return None
+
+    def is_longer_than(self, number: int) -> bool:
+        """Whether more than so many wait."""
+        waiting = (waiter for queue in (self._direct, self._batch) for waiter in queue if not waiter.done())
+        return next(islice(waiting, number, None), None) is not None
 
     def fail(self, error: Exception) -> None:
         """Send everyone away."""

@@ -198,6 +198,29 @@ async def test_request_behind_a_long_one_is_run_elsewhere_or_given_up(
     assert (gates.began("gone"), gone.answers) == (0, [])
 
 
+async def test_instance_has_its_next_request_at_hand_when_more_wait_than_there_are_instances(
+    serving: ServingHouse, engine: Engine, gates: Gates
+):
+    source = f"""
+import os, time
+
+class Model:
+    def request(self, data):
+        open(os.path.join({str(gates.folder)!r}, data + ".began"), "w").close()
+        time.sleep(0.015)
+        return data
+"""
+    path = await serving.serve(source, maximum_instances=1)
+    for number in range(20):  # until it is known how long they take
+        await engine.ask(path, quoted(f"before-{number}"))
+    asked = [asyncio.create_task(engine.ask(path, quoted(name))) for name in "abcd"]
+    await wait_until((gates.folder / "a.began").exists)
+    # The server does nothing for some time, and the instance does.
+    time.sleep(0.5)
+    assert sorted(mark.stem for mark in gates.folder.glob("?.began")) == ["a", "b"]
+    assert [result_of(await task) for task in asked] == ["a", "b", "c", "d"]
+
+
 async def test_request_behind_one_that_takes_the_instance_along_is_run_anew(serving: ServingHouse, engine: Engine):
     path = await serving.serve(PLAIN["eval"], maximum_instances=1)
     deployment = await opened(serving, engine, path)
