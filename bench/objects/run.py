@@ -42,7 +42,8 @@ class Server:
         self.folder = folder
         self.log = (folder.parent / "bench.log").open("ab")
         environment = {
-            **os.environ,
+            # Compiled once, as installers do, not by each process.
+            **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
             "QUADRAT_ADMIN_EMAIL": "bench@example.org",
             "QUADRAT_ADMIN_TOKEN": TOKEN,
             "QUADRAT_LOG_LEVEL": "warning",

@@ -28,7 +28,7 @@ def read_rows(place: Place) -> Iterator[tuple[int, Sequence[str]]]:
     reader = csv.reader(_lines(place, encoding), delimiter="\t", quotechar='"', strict=False)
     try:
         for cells in reader:
-            stripped = [cell.strip() for cell in cells]
+            stripped = list(map(str.strip, cells))
             if any(stripped):
                 yield reader.line_num, stripped
     except csv.Error as error:

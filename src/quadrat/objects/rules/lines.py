@@ -195,7 +195,10 @@ class LineReader:
 
     def _read_numbers(self, cells: Sequence[str], problems: list[str]) -> list[float | None]:
         try:
-            found = [float(text) if (text := cells[at]) else None for at in self._number_indexes]
+            texts = [cells[at] for at in self._number_indexes]
+            found: list[float | None] = (
+                [*map(float, texts)] if all(texts) else [float(text) if text else None for text in texts]
+            )
             # One test for all: a sum with anything infinite or undefined in it is not finite.
             if math.isfinite(math.fsum(filter(None, found))):
                 return found
