@@ -5,9 +5,10 @@ programs are compiled, as in a house that is in use. The original imports 770 ob
 of machine (measured on two cores, November 2026); the aim is five times that.
 
     python bench/objects/import.py [--objects N]
-    python bench/objects/import.py --objects 4000 --side 1000
+    python bench/objects/import.py --objects 4500 --side 1000
 
-The second makes a zip of 4 GB, whose figure is the memory; it has no aim of speed.
+The second makes a zip of 4.5 GB, with the 64-bit directory that more than 4 GiB need; its figure is the memory, and it
+has no aim of speed.
 """
 
 import argparse
@@ -112,6 +113,13 @@ def family_mib(process: subprocess.Popen[str]) -> float:
     return total / 2**20
 
 
+def peak_mib(process: subprocess.Popen[str]) -> float:
+    """The most memory that the web process has had, uploads included."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{process.pid}/status").read_text())
+    assert found is not None
+    return int(found[1]) / 1024
+
+
 def run_import(http: httpx2.Client, process: subprocess.Popen[str], archive: Path) -> tuple[float, float, Any]:
     """Seconds from the request to the end of the job, most memory in MiB, and the job."""
     project = http.post("/api/projects/create", json={"title": "Bench"}).raise_for_status().json()
@@ -147,6 +155,7 @@ def main() -> None:
             write_archive(first, FIRST_OBJECTS, SIDE_PX)
             run_import(http, process, first)
             seconds, most, job = run_import(http, process, archive)
+            web = peak_mib(process)
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(60)
@@ -156,7 +165,8 @@ def main() -> None:
     rate = count / seconds
     print(f"import: {seconds:.1f} s, {rate:.0f} objects/s")
     print(f"memory of worker and picture processes: at most {most:.0f} MiB (aim: {MOST_MIB})")
-    missed = most > MOST_MIB
+    print(f"memory of the web process, which took in the upload: at most {web:.0f} MiB")
+    missed = most + web > MOST_MIB
     if options.side == SIDE_PX:
         print(f"{rate / ORIGINAL_PER_S:.1f} x the original's {ORIGINAL_PER_S} (aim: {AIM})")
         missed |= rate < AIM * ORIGINAL_PER_S

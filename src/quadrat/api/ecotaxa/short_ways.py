@@ -19,6 +19,7 @@ from quadrat.objects.actions import classification, queries
 from quadrat.objects.columns.cache import ColumnCache
 from quadrat.objects.door import Door
 from quadrat.objects.frames.sorting import Window
+from quadrat.objects.frames.specs import Ids
 from quadrat.objects.intake import Intake
 from quadrat.objects.rules.filters import FIELDS
 from quadrat.objects.types import Permission
@@ -83,12 +84,10 @@ async def query(request: Request) -> Response | None:
 async def classify(request: Request) -> Response | None:
     """Decisions of a person."""
     wanted = await _body(request, _decisions)
-    if wanted is None:
+    named = None if wanted is None else _named(wanted)
+    if wanted is None or named is None:
         return None
-    try:
-        target, taxa = convert.ids(wanted.target_ids), convert.ids(wanted.classifications)
-    except OverflowError:
-        return None
+    target, taxa = named
     state = convert.qualification(wanted.wanted_qualification)
     intake: Intake = request.state.object_intake
     n = await intake.classify(await signed_in(request), target, taxa, state)
@@ -98,12 +97,10 @@ async def classify(request: Request) -> Response | None:
 async def classify_auto(request: Request) -> Response | None:
     """Guesses of a machine."""
     wanted = await _body(request, _guesses)
-    if wanted is None:
+    named = None if wanted is None else _named(wanted)
+    if wanted is None or named is None:
         return None
-    try:
-        target, taxa = convert.ids(wanted.target_ids), convert.ids(wanted.classifications)
-    except OverflowError:
-        return None
+    target, taxa = named
     guesses = target, taxa, np.array(wanted.scores, np.float64)
     db: Database = request.state.db
     async with db.begin() as tx:
@@ -111,6 +108,14 @@ async def classify_auto(request: Request) -> Response | None:
             tx, await signed_in(request), guesses, keep_log=wanted.keep_log, cache=request.state.columns
         )
     return Response(b"%d" % n, media_type=_JSON)
+
+
+def _named(wanted: _ClassifyReq | _ClassifyAutoReq) -> tuple[Ids, Ids] | None:
+    """Objects and taxa; None for numbers that no database has."""
+    try:
+        return convert.ids(wanted.target_ids), convert.ids(wanted.classifications)
+    except OverflowError:
+        return None
 
 
 async def _body(request: Request, decoder: "msgspec.json.Decoder[Body]") -> Body | None:
