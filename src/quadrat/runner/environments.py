@@ -26,6 +26,14 @@ from quadrat.runner.interpreters import Interpreter, uv_program
 from quadrat.runner.workshop import Bench, Workshop
 
 BUILD_TIMEOUT_S = 1800.0
+_COMPILE_TIMEOUT_S = 300.0
+# A source that is made to cost much memory fails alone.
+_COMPILE = """
+import compileall, resource, sys
+if sys.platform == "linux":
+    resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
+compileall.compile_dir(sys.argv[1], quiet=2, workers=0)
+"""
 _FORMAT = "1"
 """Part of every key: a change makes all environments anew."""
 
@@ -111,7 +119,6 @@ class Environments:
         async with _file_lock(self._folder / f"{key}.lock") as lock:
             if not (place / _MARKER).exists():
                 await self._build(place, interpreter, wanted, on_line, lock)
-                await self._compile(place, interpreter, lock)
                 facts = {"language": interpreter.language, "requirements": wanted.text}
                 await asyncio.to_thread(_write_marker, place / _MARKER, json.dumps(facts))
         return environment
@@ -140,6 +147,7 @@ class Environments:
             lines = _Lines(on_line, hold_back=True)
             if await self._install(own, _FROM_WHEELS, wanted, wanted.folder, lines):
                 lines.give_out()
+                await self._compile(own)
                 return
         uv = await asyncio.to_thread(self._usable_uv)
         readable = [uv, interpreter.path.resolve().parent.parent]
@@ -154,18 +162,19 @@ class Environments:
             lines = _Lines(on_line, hold_back=False)
             if not await self._install(apart, [], wanted, folder, lines):
                 raise _refusal(bench.problem or "The requirements could not be installed", lines.all)
+            # Behind the same walls: what was built may have left links that lead elsewhere.
+            await self._compile(apart)
         # Nothing of what was built runs any more.
         await asyncio.to_thread(_hand_over, place, self._account)
 
-    async def _compile(self, place: Path, interpreter: Interpreter, lock: int) -> None:
+    async def _compile(self, build: "_Build") -> None:
         """Compile what was installed, once: instances may not write here, and each would compile it anew.
 
         By the interpreter itself, outside of the environment: it reads what it compiles, and executes none of it.
         What cannot be compiled stays as it is.
         """
-        build = _Build(self._own_bench, place, interpreter, lock)
-        program = [str(interpreter.path), "-I", "-S", "-m", "compileall", "-q", "-j", "0", str(place / "lib")]
-        await run(self._command(build, program, place), lambda _line: None)
+        program = [str(build.interpreter.path), "-I", "-S", "-c", _COMPILE, str(build.place / "lib")]
+        await run(self._command(build, program, build.place, timeout_s=_COMPILE_TIMEOUT_S), lambda _line: None)
 
     async def _lay_out(self, build: "_Build") -> None:
         """An empty environment but for fast JSON: what its own requirements bring comes later and may replace it."""

@@ -30,6 +30,7 @@ _LISTED_AT_ONCE = 20_000
 _DIGITS = 18
 
 Body = TypeVar("Body")
+Asked = TypeVar("Asked", "_ClassifyReq", "_ClassifyAutoReq")
 
 
 class _ClassifyReq(msgspec.Struct):
@@ -83,11 +84,10 @@ async def query(request: Request) -> Response | None:
 
 async def classify(request: Request) -> Response | None:
     """Decisions of a person."""
-    wanted = await _body(request, _decisions)
-    named = None if wanted is None else _named(wanted)
-    if wanted is None or named is None:
+    asked = await _asked(request, _decisions)
+    if asked is None:
         return None
-    target, taxa = named
+    wanted, target, taxa = asked
     state = convert.qualification(wanted.wanted_qualification)
     intake: Intake = request.state.object_intake
     n = await intake.classify(await signed_in(request), target, taxa, state)
@@ -96,11 +96,10 @@ async def classify(request: Request) -> Response | None:
 
 async def classify_auto(request: Request) -> Response | None:
     """Guesses of a machine."""
-    wanted = await _body(request, _guesses)
-    named = None if wanted is None else _named(wanted)
-    if wanted is None or named is None:
+    asked = await _asked(request, _guesses)
+    if asked is None:
         return None
-    target, taxa = named
+    wanted, target, taxa = asked
     guesses = target, taxa, np.array(wanted.scores, np.float64)
     db: Database = request.state.db
     async with db.begin() as tx:
@@ -110,10 +109,13 @@ async def classify_auto(request: Request) -> Response | None:
     return Response(b"%d" % n, media_type=_JSON)
 
 
-def _named(wanted: _ClassifyReq | _ClassifyAutoReq) -> tuple[Ids, Ids] | None:
-    """Objects and taxa; None for numbers that no database has."""
+async def _asked(request: Request, decoder: "msgspec.json.Decoder[Asked]") -> tuple[Asked, Ids, Ids] | None:
+    """The body with its objects and taxa; None for another body, and for numbers that no database has."""
+    wanted = await _body(request, decoder)
+    if wanted is None:
+        return None
     try:
-        return convert.ids(wanted.target_ids), convert.ids(wanted.classifications)
+        return wanted, convert.ids(wanted.target_ids), convert.ids(wanted.classifications)
     except OverflowError:
         return None
 
