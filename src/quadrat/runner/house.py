@@ -57,15 +57,17 @@ class House:
         """Where the script lies as an environment's interpreter has compiled it, if it has."""
         return python.parent.parent / f"shim-{self.shim.stem}.pyc"
 
-    async def compile_shim(self, python: Path) -> None:
+    async def compile_shim(self, interpreter: Path, python: Path) -> None:
         """Compile the script for an environment: whoever asks a model that does not run yet would wait for that.
 
         Args:
-            python: The environment's interpreter. Nothing that is installed in the environment is executed.
+            interpreter: Of which the environment was made. Nothing of the environment itself is executed, not even its
+                own interpreter: what was built for it may have put another program there.
+            python: The environment's.
         """
         target = self.compiled_shim(python)
         if not await asyncio.to_thread(target.exists):
-            argv = [str(python), "-I", "-S", "-c", _COMPILE, str(self.shim), str(target)]
+            argv = [str(interpreter), "-I", "-S", "-c", _COMPILE, str(self.shim), str(target)]
             # Where that fails instances start from the source.
             command = Command(argv=argv, cwd=Path("/"), env={"LANG": "C.UTF-8"}, account=self.accounts.build)
             await run(command, lambda _line: None)

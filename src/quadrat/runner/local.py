@@ -139,7 +139,7 @@ class LocalRunner:
             environment = await house.environments.provide(
                 interpreter, wanted, revision.key, lambda line: _say(log, line)
             )
-        await house.compile_shim(environment.python)
+        await house.compile_shim(interpreter.path, environment.python)
         return Prepared(
             revision_key=revision.key,
             environment_key=environment.key,

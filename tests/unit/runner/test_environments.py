@@ -313,6 +313,52 @@ async def test_build_from_sources_learns_and_changes_nothing_of_others(bench: Wo
                 await asyncio.sleep(0.05)
 
 
+# A build that leaves in its environment what others would run or follow after it.
+TRAP = """
+import os, pathlib, zipfile
+
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    arguments = pathlib.Path("/proc/%d/cmdline" % os.getppid()).read_text().split(chr(0))
+    python = pathlib.Path(arguments[arguments.index("--python") + 1])
+    real = os.path.realpath(python)
+    python.unlink()
+    python.write_text("#!/bin/sh\\ntouch @EXECUTED@\\nexec %s \\"$@\\"\\n" % real)
+    python.chmod(0o755)
+    (packages,) = python.parent.parent.glob("lib/python*/site-packages")
+    (packages / "__pycache__").symlink_to("@OTHER@")
+    name = "trap-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(os.path.join(folder, name), "w") as wheel:
+        wheel.writestr("six.py", "x = 'trap'")
+        facts = "trap-1.0.dist-info/"
+        wheel.writestr(facts + "METADATA", "Metadata-Version: 2.1\\nName: trap\\nVersion: 1.0\\n")
+        wheel.writestr(facts + "WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        wheel.writestr(facts + "RECORD", "")
+    return name
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux" or not landlock_version(), reason="the walls are Linux's")
+async def test_what_a_build_leaves_is_neither_run_nor_followed_outside_of_its_walls(
+    bench: Workbench, open_dir: Path
+) -> None:
+    other = await bench.prepare({"model_package/model.py": MODEL, "model_package/requirements.txt": "six\n"})
+    (compiled,) = other.python.parent.parent.glob("lib/python*/site-packages/__pycache__/six.*.pyc")
+    before, executed = compiled.read_bytes(), open_dir / "executed"
+    open_dir.chmod(0o777)
+    backend = TRAP.replace("@EXECUTED@", str(executed)).replace("@OTHER@", str(compiled.parent))
+    files = {
+        "model_package/model.py": MODEL,
+        "model_package/requirements.txt": "./trap\n",
+        "model_package/trap/pyproject.toml": PROJECT.replace("slowpoke", "trap"),
+        "model_package/trap/backend.py": backend,
+    }
+    trapped = await bench.prepare(files)
+    assert trapped.python.read_text().startswith("#!/bin/sh"), "the trap was set"
+    assert list(trapped.python.parent.parent.glob("lib/python*/site-packages/six.py"))
+    assert not executed.exists()
+    assert compiled.read_bytes() == before
+
+
 STAYER = """
 import os, sys, time, zipfile
 
