@@ -343,7 +343,7 @@ async def test_what_a_build_leaves_is_neither_run_nor_followed_outside_of_its_wa
 ) -> None:
     other = await bench.prepare({"model_package/model.py": MODEL, "model_package/requirements.txt": "six\n"})
     (compiled,) = other.python.parent.parent.glob("lib/python*/site-packages/__pycache__/six.*.pyc")
-    before, executed = compiled.read_bytes(), open_dir / "executed"
+    before, executed = compiled.read_bytes(), open_dir / "sprung"
     open_dir.chmod(0o777)
     backend = TRAP.replace("@EXECUTED@", str(executed)).replace("@OTHER@", str(compiled.parent))
     files = {
