@@ -59,11 +59,14 @@ async def run(command: Command, on_line: OnLine) -> int:
         loop.call_soon_threadsafe(on_line, line)
 
     lifeline = Lifeline()
-    spawning = asyncio.ensure_future(asyncio.to_thread(_spawn, command, lifeline))
+    spawning = loop.run_in_executor(None, _spawn, command, lifeline)
     try:
         process = await asyncio.shield(spawning)
     except asyncio.CancelledError:
-        spawning.add_done_callback(lambda _: lifeline.close())
+        # The descriptors must stay open until the process is there; then it is ended and waited for.
+        with suppress(OSError, subprocess.SubprocessError):
+            await asyncio.to_thread(_end, await spawning)
+        lifeline.close()
         raise
     except (OSError, subprocess.SubprocessError) as error:
         lifeline.close()
@@ -167,6 +170,15 @@ def _read_all(output: int) -> bytes:
             break
         pieces.append(piece)
     return b"".join(pieces)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a program that nobody follows."""
+    _kill_group(process)
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            pipe.close()
+    process.wait()
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
