@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import re
+import secrets
 import shutil
 import stat
 from collections.abc import AsyncIterator, Collection, Mapping
@@ -355,9 +356,13 @@ async def _file_lock(path: Path) -> AsyncIterator[int]:
 
 
 def _write_marker(path: Path, text: str) -> None:
-    fresh = path.with_suffix(".new")
-    fresh.write_text(text)
+    """Never through a link, nor onto what a build has left under that name."""
+    fresh = path.with_name(f".{secrets.token_hex(8)}")
+    with fresh.open("x") as out:
+        out.write(text)
     fresh.chmod(0o644)
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
     fresh.rename(path)
 
 

@@ -359,6 +359,40 @@ async def test_what_a_build_leaves_is_neither_run_nor_followed_outside_of_its_wa
     assert compiled.read_bytes() == before
 
 
+# A build that leaves a link under the name that the server writes next.
+LINKER = """
+import os, pathlib, zipfile
+
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    arguments = pathlib.Path("/proc/%d/cmdline" % os.getppid()).read_text().split(chr(0))
+    place = pathlib.Path(arguments[arguments.index("--python") + 1]).parent.parent
+    for name in ("complete.new", "complete.json"):
+        (place / name).symlink_to("@VICTIM@")
+    name = "linker-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(os.path.join(folder, name), "w") as wheel:
+        facts = "linker-1.0.dist-info/"
+        wheel.writestr(facts + "METADATA", "Metadata-Version: 2.1\\nName: linker\\nVersion: 1.0\\n")
+        wheel.writestr(facts + "WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        wheel.writestr(facts + "RECORD", "")
+    return name
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux" or not landlock_version(), reason="the walls are Linux's")
+async def test_marker_of_an_environment_is_not_written_through_a_link(bench: Workbench, open_dir: Path) -> None:
+    victim = open_dir / "victim"
+    victim.write_text("untouched")
+    files = {
+        "model_package/model.py": MODEL,
+        "model_package/requirements.txt": "./linker\n",
+        "model_package/linker/pyproject.toml": PROJECT.replace("slowpoke", "linker"),
+        "model_package/linker/backend.py": LINKER.replace("@VICTIM@", str(victim)),
+    }
+    prepared = await bench.prepare(files)
+    assert victim.read_text() == "untouched"
+    assert not (prepared.python.parent.parent / "complete.json").is_symlink()
+
+
 STAYER = """
 import os, sys, time, zipfile
 
