@@ -64,9 +64,11 @@ async def run(command: Command, on_line: OnLine) -> int:
         process = await asyncio.shield(spawning)
     except asyncio.CancelledError:
         # The descriptors must stay open until the process is there; then it is ended and waited for.
-        with suppress(OSError, subprocess.SubprocessError):
-            await asyncio.to_thread(_end, await spawning)
-        lifeline.close()
+        try:
+            with suppress(OSError, subprocess.SubprocessError):
+                await asyncio.to_thread(end_process, await spawning)
+        finally:
+            lifeline.close()
         raise
     except (OSError, subprocess.SubprocessError) as error:
         lifeline.close()
@@ -172,8 +174,8 @@ def _read_all(output: int) -> bytes:
     return b"".join(pieces)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a program that nobody follows."""
+def end_process(process: subprocess.Popen[bytes]) -> None:
+    """Kill a program that nobody follows, with its group, and wait for it."""
     _kill_group(process)
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:
@@ -185,5 +187,5 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
     if process.returncode is None:
         try:
             os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
+        except (ProcessLookupError, PermissionError):  # macOS says the latter of a group of zombies
             return

@@ -1,12 +1,10 @@
 """Instances as child processes of this machine."""
 
 import asyncio
-import contextlib
 import os
 import re
 import secrets
 import shutil
-import signal
 import socket
 import subprocess
 import time
@@ -21,6 +19,7 @@ import msgspec
 
 from quadrat.runner.accounts import Account, Accounts
 from quadrat.runner.base import BuildError, BuildStage, InstanceSpec, LentFile, LogLine, LogSink, Prepared, Revision
+from quadrat.runner.commands import end_process
 from quadrat.runner.environments import environment_key, read_requirements
 from quadrat.runner.house import RUN, House, Plan, open_house
 from quadrat.runner.instance import LocalInstance, Outbox
@@ -307,7 +306,7 @@ class LocalRunner:
             # The descriptors must stay open until the process is there; then it is ended and waited for.
             process = await starting
             lifeline.close()
-            await asyncio.to_thread(_end, process)
+            await asyncio.to_thread(end_process, process)
             raise
 
     def _clear(self, instance: LocalInstance, place: _Place, lifeline: Lifeline, accounts: Accounts) -> None:
@@ -327,12 +326,6 @@ class LocalRunner:
         # A sandbox has a directory for temporary files of its own, wherever the hidden ones are.
         temporary = TEMPORARY[:1] if house.sandbox is not None else ()
         return make_view(self._hidden, _readable(house, spec), house.lent, (place.scratch, *temporary))
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
 def _furnish(place: _Place) -> None:
