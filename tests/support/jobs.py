@@ -91,7 +91,7 @@ def starting_workers(url: str) -> Iterator[StartWorker]:
         command = [sys.executable, "-m", "support.job_worker", url, str(poll_s)]
         with ExitStack() as opened:
             output = None if log is None else opened.enter_context(log.open("ab"))
-            worker = subprocess.Popen(command, env=environment, stdout=output)
+            worker = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
         running.append(worker)
         return worker
 

@@ -2,13 +2,19 @@
 
 import asyncio
 import traceback
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import procrastinate
+import psycopg
 import structlog
+from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job as QueuedJob
+from procrastinate.jobs import Status
+from procrastinate.manager import JobManager
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
 
 from quadrat.db.engine import Database
@@ -57,6 +63,36 @@ class _Retry(BaseRetryStrategy):
             return RetryDecision(retry_in={"milliseconds": int(exception.wait_s * 1000)})
         # Only the database or this process failed, not the handler, whose failures are caught and recorded.
         return RetryDecision(retry_in={"milliseconds": int(_RESTART_S * 1000)})
+
+
+class _Queue(JobManager):
+    """The queue for a worker that was thought lost: its entry is gone, and there is nothing left to end."""
+
+    async def finish_job(self, job: QueuedJob, status: Status, delete_job: bool) -> None:
+        with _taken_over(job):
+            await super().finish_job(job, status, delete_job)
+
+    async def retry_job(
+        self,
+        job: QueuedJob,
+        retry_at: datetime | None = None,
+        priority: int | None = None,
+        queue: str | None = None,
+        lock: str | None = None,
+    ) -> None:
+        with _taken_over(job):
+            await super().retry_job(job, retry_at, priority, queue, lock)
+
+
+@contextmanager
+def _taken_over(job: QueuedJob) -> Iterator[None]:
+    try:
+        yield
+    except ConnectorException as error:
+        # The queue's own functions raise this for an entry that is not there or does not run.
+        if not isinstance(error.__cause__, psycopg.errors.RaiseException):
+            raise
+        _log.warning("job.entry_gone", job_id=job.task_kwargs.get("job_id"))
 
 
 class Worker:
@@ -122,6 +158,7 @@ class Worker:
             conninfo=self._db.dsn, min_size=1, max_size=self._concurrency + 3, timeout=_CONNECT_S
         )
         app = procrastinate.App(connector=connector)
+        app.job_manager = _Queue(connector)
         app.task(name=store.TASK, retry=_Retry())(self._run_queued)
         try:
             await app.open_async()

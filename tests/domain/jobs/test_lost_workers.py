@@ -62,6 +62,24 @@ async def test_worker_frozen_and_thawed_leaves_the_job_to_its_successor(house, s
     assert (job.attempt, job.result) == (2, {"attempt": 2})
 
 
+async def test_worker_that_was_thought_lost_ends_its_job_without_a_word(house, start_worker, tmp_path) -> None:
+    log = tmp_path / "log"
+    late = start_worker(log=log)
+    jobs = [await house.enqueue("test.wait_for_file", path=str(tmp_path / name)) for name in ("ends", "again")]
+    for job_id in jobs:
+        await house.until_hanging(job_id)
+    # What another worker does for one that was silent; this one is not cancelled, as its job's attempt is the same.
+    house.sql("DELETE FROM procrastinate_jobs WHERE args ->> 'job_id' = %s", str(jobs[0]))
+    (tmp_path / "ends").touch()
+    assert (await house.until(jobs[0], JobState.FINISHED)).attempt == 1
+    await _until_in(log, "job.entry_gone")
+    house.sql("DELETE FROM procrastinate_jobs WHERE args ->> 'job_id' = %s", str(jobs[1]))
+    late.send_signal(signal.SIGTERM)
+    assert await asyncio.to_thread(late.wait, 30) == 0
+    assert log.read_text().count("job.entry_gone") == 2
+    assert "Traceback" not in log.read_text()
+
+
 async def test_worker_stopped_gives_the_job_back(house, start_worker) -> None:
     first = start_worker()
     job_id = await house.enqueue("test.hang_once")
