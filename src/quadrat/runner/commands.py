@@ -124,11 +124,7 @@ def _follow(process: subprocess.Popen[bytes], stdin: bytes, forward: OnLine) -> 
 
 def _end_with_its_first(process: subprocess.Popen[bytes], end: int) -> None:
     """Wait for the group's first process, kill the others, and close `end`: then all that they wrote is in the pipe."""
-    if hasattr(os, "waitid"):
-        # Leaves the zombie, so that its number stays taken until the group has been killed.
-        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-    else:
-        process.wait()
+    wait_for_end(process)
     with suppress(ProcessLookupError, PermissionError):  # macOS says the latter of a group of zombies
         os.killpg(process.pid, signal.SIGKILL)
     os.close(end)
@@ -172,6 +168,16 @@ def _read_all(output: int) -> bytes:
             break
         pieces.append(piece)
     return b"".join(pieces)
+
+
+def wait_for_end(process: subprocess.Popen[bytes]) -> None:
+    """Return when a program has ended; where the system can, its zombie is left, so that its number stays taken."""
+    if hasattr(os, "waitid"):
+        # Somebody else in this server may have waited for it: a library that looks after children, for one.
+        with suppress(ChildProcessError):
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    else:
+        process.wait()
 
 
 def end_process(process: subprocess.Popen[bytes]) -> None:

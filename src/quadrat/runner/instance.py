@@ -27,6 +27,7 @@ from quadrat.runner.base import (
     Reply,
     RequestTimeoutError,
 )
+from quadrat.runner.commands import wait_for_end
 from quadrat.runner.output import OutputReader
 from quadrat.runner.shim import (
     CANCEL,
@@ -440,11 +441,7 @@ class LocalInstance(asyncio.Protocol):
 
     def _watch(self) -> None:
         """Wait for the process in a thread of its own: works with every event loop and system."""
-        if hasattr(os, "waitid"):
-            # Leaves the zombie, so that its number stays taken until the group has been killed.
-            os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
-        else:
-            self._process.wait()
+        wait_for_end(self._process)
         try:
             self._loop.call_soon_threadsafe(self._on_exit)
         except RuntimeError:

@@ -1,6 +1,7 @@
 import asyncio
 import gc
 import os
+import subprocess
 import sys
 import warnings
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from quadrat.runner.accounts import Account
-from quadrat.runner.commands import Command, run
+from quadrat.runner.commands import Command, end_process, run, wait_for_end
 
 pytestmark = pytest.mark.anyio
 
@@ -29,3 +30,11 @@ async def test_program_cancelled_while_it_starts_is_waited_for() -> None:
         gc.collect()
     assert [str(warning.message) for warning in left] == []
     assert lines == []
+
+
+def test_program_whose_end_somebody_else_took_has_ended() -> None:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    os.waitpid(process.pid, 0)
+    wait_for_end(process)
+    end_process(process)
+    assert process.returncode is not None

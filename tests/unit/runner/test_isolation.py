@@ -10,6 +10,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -48,13 +49,25 @@ async def ask(instance: Instance, do: str, timeout_s: float = 20.0) -> Any:
 
 
 def ends(*pids: int) -> list[psutil.Process]:
-    """Those of the processes that live on for more than some seconds."""
-    processes = []
+    """Those of the processes that live on for more than some seconds.
+
+    It looks, and waits for none: the runner wants to see the end of its own.
+    """
+    alive = []
     for pid in pids:
         with contextlib.suppress(psutil.NoSuchProcess):
-            processes.append(psutil.Process(pid))
-    _, alive = psutil.wait_procs(processes, timeout=10)
-    return [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
+            alive.append(psutil.Process(pid))
+    deadline = time.monotonic() + 10
+    while (alive := [process for process in alive if _lives(process)]) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return alive
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def of_instances(marker: str) -> list[int]:
