@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from quadrat.db.engine import Database
-from quadrat.migrations.upgrade import upgrade
 from support.gallery import Gallery, open_gallery, run_worker
 from support.house import House, open_house
 
@@ -17,11 +16,9 @@ async def gallery(house: House, tmp_path: Path) -> Gallery:
 
 
 @pytest.fixture(scope="module")
-def own_database_url(new_database: Callable[[], str]) -> str:
+def own_database_url(new_migrated_database: Callable[[], str]) -> str:
     """For modules with a worker, which looks at all jobs of a database."""
-    url = new_database()
-    upgrade(url)
-    return url
+    return new_migrated_database()
 
 
 @pytest.fixture

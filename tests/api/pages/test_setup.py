@@ -3,7 +3,6 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from quadrat.db.engine import Database
-from quadrat.migrations.upgrade import upgrade
 from support.pages import PASSWORD, Browser
 from support.people import unique_email
 
@@ -11,10 +10,9 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-async def db(new_database: Callable[[], str]) -> AsyncIterator[Database]:
+async def db(new_migrated_database: Callable[[], str]) -> AsyncIterator[Database]:
     """A server that nobody has set up: a database of its own."""
-    url = new_database()
-    upgrade(url)
+    url = new_migrated_database()
     database = Database(url, pool_size=3)
     yield database
     await database.close()

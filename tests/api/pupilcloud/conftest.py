@@ -14,7 +14,6 @@ from quadrat.gaze.tasks.handlers import HANDLERS
 from quadrat.jobs.registry import Registry
 from quadrat.jobs.waiting import JobWaiter
 from quadrat.jobs.worker import Worker, WorkerTiming
-from quadrat.migrations.upgrade import upgrade
 from quadrat.storage.blobs import BlobStore
 from support.gaze import Lab, set_up
 from support.house import House, open_house
@@ -27,11 +26,9 @@ class Resources:
 
 
 @pytest.fixture(scope="session")
-def gaze_database(new_database: Callable[[], str]) -> str:
+def gaze_database(new_migrated_database: Callable[[], str]) -> str:
     """A database of its own: a worker takes every job that it finds."""
-    url = new_database()
-    upgrade(url)
-    return url
+    return new_migrated_database()
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ import pytest
 
 from quadrat.db.engine import Database
 from quadrat.db.notify import Listener
-from quadrat.migrations.upgrade import upgrade
 from quadrat.runner.base import Runner
 from quadrat.runner.local import LocalRunner
 from quadrat.serving.engine import ServingEngine
@@ -51,10 +50,11 @@ async def runner(open_dir: Path, anyio_backend: str) -> AsyncIterator[Runner]:
 
 
 @pytest.fixture
-async def serving(new_database: Callable[[], str], tmp_path: Path, runner: Runner) -> AsyncIterator[ServingHouse]:
+async def serving(
+    new_migrated_database: Callable[[], str], tmp_path: Path, runner: Runner
+) -> AsyncIterator[ServingHouse]:
     """Builds are done by a worker, on a database of its own."""
-    url = new_database()
-    upgrade(url)
+    url = new_migrated_database()
     async with open_serving(url, tmp_path, runner) as serving:
         yield serving
 

@@ -5,15 +5,12 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import pytest
 
 from quadrat.db.engine import Database
-from quadrat.migrations.upgrade import upgrade
 from support.jobs import House, StartWorker, starting_workers
 
 
 @pytest.fixture(scope="module")
-def jobs_url(new_database: Callable[[], str]) -> str:
-    url = new_database()
-    upgrade(url)
-    return url
+def jobs_url(new_migrated_database: Callable[[], str]) -> str:
+    return new_migrated_database()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from quadrat.migrations.upgrade import upgrade
 from quadrat.runner.base import Runner
 from quadrat.runner.local import LocalRunner
 from support.people import unique
@@ -31,11 +30,10 @@ async def runner(open_dir: Path, anyio_backend: str) -> AsyncIterator[Runner]:
 
 @pytest.fixture
 async def serving(
-    new_database: Callable[[], str], tmp_path: Path, runner: Runner, anyio_backend: str
+    new_migrated_database: Callable[[], str], tmp_path: Path, runner: Runner, anyio_backend: str
 ) -> AsyncIterator[ServingHouse]:
     """Serving on a database of its own, since engines and workers look at all of it."""
-    url = new_database()
-    upgrade(url)
+    url = new_migrated_database()
     async with open_serving(url, tmp_path, runner) as house:
         yield house
 

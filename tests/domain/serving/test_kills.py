@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from quadrat.migrations.upgrade import upgrade
 from quadrat.runner.base import Runner
 from quadrat.serving.types import RequestState, VersionStatus
 from support.serving import GATED, Gates, ServingHouse, open_serving, pack, run_engine, wait_until
@@ -31,10 +30,11 @@ class Model:
 
 
 @pytest.fixture
-async def house(new_database: Callable[[], str], tmp_path: Path, runner: Runner) -> AsyncIterator[ServingHouse]:
+async def house(
+    new_migrated_database: Callable[[], str], tmp_path: Path, runner: Runner
+) -> AsyncIterator[ServingHouse]:
     """Without a worker of its own."""
-    url = new_database()
-    upgrade(url)
+    url = new_migrated_database()
     async with open_serving(url, tmp_path, runner, worker=False) as house:
         yield house
 

@@ -19,7 +19,6 @@ from quadrat.cli.keys import open_sealer
 from quadrat.cli.secrets import secrets
 from quadrat.db.engine import Database
 from quadrat.identity.types import Caller, Project
-from quadrat.migrations.upgrade import upgrade
 from quadrat.serving.actions.connectors import create_credentials, get_credentials, open_values
 from quadrat.settings import Settings
 from support.people import make_caller, make_member, make_organization, make_project
@@ -53,9 +52,8 @@ class Shell:
 
 
 @pytest.fixture
-def shell(new_database: Callable[[], str], tmp_path: Path) -> Shell:
-    url = new_database()
-    upgrade(url)
+def shell(new_migrated_database: Callable[[], str], tmp_path: Path) -> Shell:
+    url = new_migrated_database()
     return Shell(url, tmp_path)
 
 

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from quadrat.db.engine import Database
 from quadrat.identity.types import ProjectId
-from quadrat.migrations.upgrade import upgrade
 from quadrat.serving.meter import Meter
 from quadrat.serving.rules.metrics import Grain, Metric, buckets, floor, following, minutes_of, value
 from quadrat.serving.store import metrics as store
@@ -24,10 +23,8 @@ happenings = st.lists(
 
 
 @pytest.fixture(scope="module")
-def url(new_database: Callable[[], str]) -> str:
-    url = new_database()
-    upgrade(url)
-    return url
+def url(new_migrated_database: Callable[[], str]) -> str:
+    return new_migrated_database()
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
