@@ -10,10 +10,12 @@ import subprocess
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import cast
 
 import msgspec
+import structlog
 
 from quadrat.base.writing import write_now
 from quadrat.runner.base import (
@@ -45,6 +47,7 @@ from quadrat.runner.shim import (
     STOP,
 )
 
+_log = structlog.get_logger(__name__)
 START_NUMBER = 0
 STOPPED = "The instance was stopped."
 _PLACE = re.compile(r"\d{1,20}-\d{1,6}")
@@ -451,8 +454,15 @@ class LocalInstance(asyncio.Protocol):
     def _on_exit(self) -> None:
         self._kill_group()
         code = self._process.wait()
-        self._read_rest()
-        self._output.close()
+        for step in (self._read_rest, self._output.close, partial(self._let_go, code), self._outbox.close):
+            try:
+                step()
+            except Exception:  # noqa: BLE001 - who waits for the end hears of it, whatever others do with what they hear
+                _log.exception("runner.end_failed", instance=self._id)
+        self._ended.set_result(self._reason or exit_sentence(code))
+        self._on_end(self)
+
+    def _let_go(self, code: int) -> None:
         if self._transport is not None:
             self._transport.abort()
         if self._alarm is not None:
@@ -460,9 +470,6 @@ class LocalInstance(asyncio.Protocol):
         if self._reason is None:
             self._reason = exit_sentence(code)
         self._fail_pending(self._reason)
-        self._outbox.close()
-        self._ended.set_result(self._reason)
-        self._on_end(self)
 
     def _read_rest(self) -> None:
         """Take in what the process said last: the news of its end may have been quicker."""

@@ -159,7 +159,7 @@ class LocalRunner:
             await asyncio.to_thread(house.session.new_folder, identifier, account)
             await asyncio.to_thread(_furnish, place)
             view = await asyncio.to_thread(self._view, house, spec, place)
-            instance = await self._spawn(house, spec, place, token, log)
+            instance, line = await self._spawn(house, spec, place, token, log)
         except BaseException:
             house.accounts.give_back(account)
             await asyncio.to_thread(shutil.rmtree, place.scratch, ignore_errors=True)
@@ -181,6 +181,7 @@ class LocalRunner:
             "view": view,
         }
         try:
+            await asyncio.get_running_loop().create_unix_connection(lambda: instance, sock=line)
             await instance.load(msgspec.json.encode(start), spec.start_timeout_s)
         except asyncio.CancelledError:
             instance.kill("The start was given up.")
@@ -267,8 +268,8 @@ class LocalRunner:
 
     async def _spawn(
         self, house: House, spec: InstanceSpec, place: _Place, token: bytes, log: LogSink
-    ) -> LocalInstance:
-        loop = asyncio.get_running_loop()
+    ) -> tuple[LocalInstance, socket.socket]:
+        """A process, and this side of the line to it, which is still to be laid."""
         near, far = socket.socketpair()
         near.setblocking(False)
         reader, writer = os.pipe()
@@ -293,8 +294,7 @@ class LocalRunner:
             place.identifier, process, output, outbox, lambda ended: self._clear(ended, place, lifeline, house.accounts)
         )
         self._instances.add(instance)
-        await loop.create_unix_connection(lambda: instance, sock=near)
-        return instance
+        return instance, near
 
     async def _spawn_process(
         self, start: Callable[[], subprocess.Popen[bytes]], lifeline: Lifeline

@@ -8,6 +8,7 @@ import re
 import secrets
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 import time
@@ -276,6 +277,33 @@ async def test_start_after_close_of_its_caller_leaves_no_process(bench: Workbenc
     with pytest.raises(asyncio.CancelledError):
         await starting
     assert await asyncio.to_thread(ends, *of_instances("MARK_GIVEN_UP")) == []
+
+
+async def test_start_given_up_while_its_line_is_laid_leaves_no_process(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = asyncio.Event()
+
+    async def lay(_protocol: object, *, sock: socket.socket) -> None:
+        with sock:
+            begun.set()
+            await asyncio.Event().wait()
+
+    prepared = await bench.prepare({"model_package/model.py": MODEL})
+    spec = InstanceSpec(prepared, {}, {"MARK_LINE": "1"})
+    with monkeypatch.context() as patched:
+        patched.setattr(asyncio.get_running_loop(), "create_unix_connection", lay)
+        starting = asyncio.create_task(bench.runner.start(spec, bench.lines.append))
+        async with asyncio.timeout(20):
+            await begun.wait()
+            while not (started := of_instances("MARK_LINE")):
+                await asyncio.sleep(0.02)
+        for pid in started:  # it would go by itself when its line is closed
+            os.kill(pid, signal.SIGSTOP)
+        starting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+    assert await asyncio.to_thread(ends, *started) == []
 
 
 def _own_name() -> str:
