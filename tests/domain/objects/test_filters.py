@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,8 +15,10 @@ from quadrat.identity.types import Caller
 from quadrat.objects.actions import queries
 from quadrat.objects.actions.queries import ListRequest, count_objects, list_objects, read_selection, select_objects
 from quadrat.objects.columns.cache import ColumnCache
+from quadrat.objects.frames import specs
 from quadrat.objects.frames.sorting import Window
 from quadrat.objects.rules.fields import FIELDS, read_order
+from quadrat.objects.store import columns as column_store
 from quadrat.objects.store import listing
 from quadrat.objects.store.projects import free_columns
 from support.naive_objects import Naive
@@ -209,6 +212,33 @@ async def test_columns_are_mapped_from_files_until_features_change(db: Database,
         anew = await list_objects(tx, ColumnCache(db, tmp_path, 10**8), owner, made.project_id, wanted)
         assert anew.object_ids.tolist() == sorted(first.object_ids.tolist())
         assert len(list(tmp_path.rglob("number-0.npy"))) == 1, "files of former contents are removed"
+
+
+async def test_columns_are_in_the_order_of_the_objects_wherever_their_rows_lie(db: Database):
+    columns = [specs.STATE, specs.TAXON, specs.PREDICTED_SCORE]
+    async with db.begin() as tx:
+        people = [await make_caller(tx)]
+        made = await make_varied(tx, people, 6)
+        # New versions of rows lie behind the others.
+        await tx.execute(
+            text("UPDATE objects.object SET predicted_score = 0.25 WHERE id = ANY(:ids)"), {"ids": made.objects[::3]}
+        )
+        for way in ("indexscan", "indexonlyscan", "bitmapscan"):  # small tables are read by them
+            await tx.execute(text(f"SET LOCAL enable_{way} = off"))
+        expected = await tx.execute(
+            text("SELECT id, state, taxon_id, predicted_score FROM objects.object WHERE project_id = :p ORDER BY id"),
+            {"p": made.project_id},
+        )
+        rows = expected.all()
+        for most_at_once, rows_at_a_time in ((1_000, 1), (0, 7), (0, 60), (0, 61)):
+            found, values = await column_store.load(
+                tx, made.project_id, columns, most_at_once=most_at_once, rows_at_a_time=rows_at_a_time
+            )
+            assert found.tolist() == [row[0] for row in rows]
+            assert [chr(letter) for letter in values[specs.STATE]] == [row[1] for row in rows]
+            assert values[specs.TAXON].tolist() == [row[2] or specs.NO_ID for row in rows]
+            scores = [None if np.isnan(score) else score for score in values[specs.PREDICTED_SCORE].tolist()]
+            assert scores == [row[3] for row in rows]
 
 
 async def test_details_of_what_memory_knows_are_those_of_the_tables_for_every_field(db: Database, cache: ColumnCache):

@@ -114,9 +114,10 @@ class Reading:
 
     def permutation(self, column: Column, key: Array) -> Array:
         """All objects in the order of a column. Call it in the thread that computes."""
-        found = self._frame.permutations.get(column)
-        if found is None:
-            found = self._frame.permutations.setdefault(column, Permutation(key))
+        with self._frame.sorting:  # whoever comes meanwhile waits for the one order instead of making another
+            found = self._frame.permutations.get(column)
+            if found is None:
+                found = self._frame.permutations.setdefault(column, Permutation(key))
         return found.order(key)
 
 

@@ -1,5 +1,6 @@
 """The columns of one project in memory, and how they follow its changes. No I/O."""
 
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
@@ -95,6 +96,8 @@ class Frame:
         self.values: dict[Column, Array] = {column: compact(column, array) for column, array in values.items()}
         self.texts: dict[Column, DistinctTexts] = {}
         self.permutations: dict[Column, Permutation] = {}
+        self.sorting = threading.Lock()
+        """Whoever adds an order holds it."""
         self.annotations: Annotations | None = None
 
     @property

@@ -1,5 +1,6 @@
 """Columns of a project for the memory: packed by PostgreSQL, so that Python does not touch single values."""
 
+import asyncio
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,6 +19,7 @@ from quadrat.objects.store.fields import parent
 from quadrat.objects.tables import acquisition, history, net_sample, object_, project_taxon, taxon
 
 _ROWS_AT_A_TIME = 1_000_000
+_MOST_AT_ONCE = 4_000_000  # rows that fit into one value of PostgreSQL, several times over
 _VALUE = {
     Form.ID: "int8send(coalesce({0}, -1))",
     Form.FLOAT: "float8send(coalesce({0}, 'NaN'))",
@@ -30,6 +32,7 @@ _VALUE = {
 }
 _TABLE = {Source.FACT: "fact", Source.NUMBER: "feature", Source.TEXT: "feature"}
 
+_PACK_ALL = sql.SQL("SELECT coalesce(string_agg({packed}, ''), '') FROM objects.{table} WHERE project_id = {project}")
 _PACK = sql.SQL(
     "SELECT coalesce(string_agg({packed}, ''), '') FROM ("
     "SELECT * FROM objects.{table} WHERE project_id = {project} AND {key} > {after} ORDER BY {key} LIMIT {limit}) o"
@@ -83,11 +86,31 @@ async def count_objects(tx: AsyncConnection, project_id: ProjectId) -> int:
 
 
 async def load(
-    tx: AsyncConnection, project_id: ProjectId, columns: Sequence[Column]
+    tx: AsyncConnection,
+    project_id: ProjectId,
+    columns: Sequence[Column],
+    *,
+    most_at_once: int = _MOST_AT_ONCE,
+    rows_at_a_time: int = _ROWS_AT_A_TIME,
 ) -> tuple[Ids, dict[Column, Array]]:
-    """Columns of one table for all objects of a project, by number of the object. None of form `RANK`."""
+    """Columns of one table for all objects of a project, by number of the object.
+
+    Args:
+        tx: The transaction.
+        project_id: Of the objects.
+        columns: None of form `RANK`.
+        most_at_once: More objects than this are read block by block.
+        rows_at_a_time: How many such a block has.
+    """
     table = _TABLE.get(columns[0].source, "object")
     key = "id" if table == "object" else "object_id"
+    if await count_objects(tx, project_id) <= most_at_once:
+        # As they lie in the table: in their order, a table that has to be read from the disk takes many times as long.
+        statement = _PACK_ALL.format(
+            packed=packed(key, columns), table=sql.Identifier(table), project=sql.Literal(project_id)
+        )
+        row = await binary_row(tx, statement, None)
+        return await asyncio.to_thread(_sorted, *unpacked(b"" if row is None else row[0], columns))
     parts: list[bytes] = []
     after = -1
     width = 8 + sum(np.dtype(PACKED[column.form]).itemsize for column in columns)
@@ -98,15 +121,20 @@ async def load(
             project=sql.Literal(project_id),
             key=sql.Identifier(key),
             after=sql.Literal(after),
-            limit=sql.Literal(_ROWS_AT_A_TIME),
+            limit=sql.Literal(rows_at_a_time),
         )
         row = await binary_row(tx, statement, None)
         part: bytes = b"" if row is None else row[0]
         parts.append(part)
-        if len(part) < _ROWS_AT_A_TIME * width:
+        if len(part) < rows_at_a_time * width:
             break
         after = int.from_bytes(part[-width : 8 - width], "big")
     return unpacked(b"".join(parts) if len(parts) > 1 else parts[0], columns)
+
+
+def _sorted(object_ids: Ids, values: dict[Column, Array]) -> tuple[Ids, dict[Column, Array]]:
+    order = np.argsort(object_ids, kind="stable")
+    return object_ids[order], {column: array[order] for column, array in values.items()}
 
 
 async def load_core(tx: AsyncConnection, project_id: ProjectId) -> tuple[Ids, dict[Column, Array]]:
