@@ -120,7 +120,8 @@ class Settings(BaseSettings):
     object_memory_bytes: int = Field(
         256 * 1024**2,
         ge=0,
-        description="Memory of the web process for columns of objects, in bytes; larger projects are queried in SQL",
+        description="Memory of the web process for columns of objects, in bytes, and a quarter as much for what lists "
+        "have shown of them; larger projects are queried in SQL",
     )
     max_image_pixels: int = Field(
         300_000_000, ge=1, description="Pixels of the largest image that is decoded; the bytes of larger ones are kept"

@@ -197,6 +197,16 @@ taxon = Table(
 )
 
 
+class _TreeColumns(TypedColumns):
+    id: Named[int] = Column(SmallInteger, primary_key=True, autoincrement=False)
+    # Another one whenever a taxon comes, or gets another name or place; not with the counts of its objects.
+    content: Named[UUID] = Column(Uuid, server_default=func.gen_random_uuid())
+
+
+# One row, renewed by the trigger `taxon_renews_tree`.
+tree = Table("tree", metadata, _TreeColumns, CheckConstraint("id = 1", name="only"), schema=SCHEMA)
+
+
 class _ReclassificationColumns(TypedColumns):
     project_id: Named[int] = Column(BigInteger, _to("identity.project"), primary_key=True)
     from_taxon_id: Named[int] = Column(BigInteger, primary_key=True)

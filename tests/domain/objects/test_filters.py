@@ -254,6 +254,8 @@ async def test_details_of_what_memory_knows_are_those_of_the_tables_for_every_fi
             )
             assert found.known is not None
             assert len(found.object_ids) == 50
-            rows = await queries.details(tx, found)
             by_id = await listing.details(tx, found.object_ids, found.fields)
-            assert [tuple(row) for row in rows] == [tuple(by_id[id_]) for id_ in found.object_ids.tolist()], asked
+            for when in ("read", "remembered"):
+                rows = await queries.details(tx, cache, found)
+                held = [by_id[id_] for id_ in found.object_ids.tolist()]
+                assert [tuple(row) for row in rows] == held, (asked, when)

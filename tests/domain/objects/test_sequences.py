@@ -13,10 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from quadrat.db.engine import Database
 from quadrat.identity.types import Caller, UserId
 from quadrat.objects.actions import classification
-from quadrat.objects.actions.objects import erase_objects
-from quadrat.objects.actions.queries import ListRequest, list_objects
+from quadrat.objects.actions.objects import correct_objects, erase_objects
+from quadrat.objects.actions.queries import ListRequest, details, list_objects
 from quadrat.objects.columns.cache import ColumnCache, Needs
 from quadrat.objects.frames import specs
+from quadrat.objects.store import listing
 from quadrat.objects.types import State, TaxonId
 from support.classification_model import Model
 from support.object_sets import COUNTS, ObjectSet, make_object_set
@@ -48,9 +49,9 @@ class Walk:
             self.model.add(id_)
 
     async def step(self, tx: AsyncConnection, number: int) -> None:
-        name = self.chance.choices(["classify", "auto", "reclassify", "reset", "revert", "erase"], [6, 4, 2, 2, 4, 1])[
-            0
-        ]
+        weights = {"classify": 6, "auto": 4, "reclassify": 2, "reset": 2, "revert": 4, "erase": 1, "correct": 2}
+        weights["rename"] = 1
+        name = self.chance.choices(list(weights), list(weights.values()))[0]
         await getattr(self, name)(tx, number)
 
     def some(self) -> list[int]:
@@ -122,6 +123,17 @@ class Walk:
         assert (await erase_objects(tx, self.people[0], np.array(gone))).n_objects == 1
         self.model.erase(gone[0])
 
+    async def correct(self, tx: AsyncConnection, number: int) -> None:
+        given = self.chance.choice(
+            [[("area", str(number))], [("depth_min", str(number))], [("note", f"note {number}")]]
+        )
+        ids = np.array(self.some())
+        assert await correct_objects(tx, self.cache, self.people[0], ids, given) == len(ids)
+
+    async def rename(self, tx: AsyncConnection, number: int) -> None:
+        new = {"id": self.chance.choice(self.made.taxa), "name": f"{self.made.project_id} {number}"}
+        await tx.execute(text("UPDATE objects.taxon SET display_name = :name WHERE id = :id"), new)
+
     def same_time(self, token: Any, at: Any) -> bool:
         if token is None or at is None:
             return token is None and at is None
@@ -155,6 +167,14 @@ class Walk:
         assert kept.all() == counted.all()
         for table in ("history", "fact", "feature"):
             assert (await tx.execute(text(_STRAYS.format(table=table)), {"ids": self.made.objects})).scalar_one() == 0
+
+    async def compare_shown(self, tx: AsyncConnection) -> None:
+        """What lists show from memory is what the tables hold."""
+        asked = ListRequest({}, "obj.classif_qual,txo.display_name,fre.area,obj.depth_min,txp.name,fre.note,obj.objid")
+        found = await list_objects(tx, self.cache, self.people[0], self.made.project_id, asked)
+        shown = await details(tx, self.cache, found)
+        held = await listing.details(tx, found.object_ids, found.fields)
+        assert [tuple(row) for row in shown] == [held[id_] for id_ in sorted(self.model.objects)]
 
     async def compare_columns(self, tx: AsyncConnection) -> None:
         columns = {specs.AUTHOR, specs.PREDICTED_SCORE, specs.DECIDED_AT, specs.PREDICTED_TAXON}
@@ -192,9 +212,11 @@ async def test_operations_in_any_order_do_what_the_naive_model_does(
         async with db.begin() as tx:
             await walk.compare(tx)
             await walk.compare_columns(tx)
+            await walk.compare_shown(tx)
             if number % 7 == 0:
                 walk.cache = other
                 await walk.compare_columns(tx)
+                await walk.compare_shown(tx)
                 walk.cache = cache
     async with db.begin() as tx:
         found = await list_objects(tx, other, people[0], made.project_id, ListRequest({}))

@@ -108,3 +108,18 @@ async def test_recount_counts_validated_objects_with_those_below_and_comes_again
     assert [(view.taxon.n_objects, view.taxon.n_objects_below) for view in views] == [(2, 5), (0, 0), (3, 3)]
     again = text("SELECT count(*) FROM jobs.job WHERE kind = :kind AND state = 'pending'")
     assert (await tx.execute(again, {"kind": taxa.RECOUNT})).scalar_one() >= 1
+
+
+async def test_mark_of_the_tree_changes_with_names_and_places_and_not_with_counts(tx: AsyncConnection):
+    mark = text("SELECT content FROM objects.tree")
+    manager = await make_caller(tx, admin=True)
+    new = taxa.NewTaxon(unique("bubble"), await number_of(tx, "Copepoda"), TaxonKind.MORPHO, manager.email)
+    seen = {(await tx.execute(mark)).scalar_one()}
+    made = await taxa.add_taxon(tx, manager, new)
+    seen.add((await tx.execute(mark)).scalar_one())
+    for change in ("display_name = 'another ' || id", "name = 'other'", "parent_id = NULL", "kind = 'phylo'"):
+        await tx.execute(text(f"UPDATE objects.taxon SET {change} WHERE id = :id"), {"id": made})
+        seen.add((await tx.execute(mark)).scalar_one())
+    assert len(seen) == 6
+    await tx.execute(text("UPDATE objects.taxon SET n_objects = 5, n_objects_below = 6 WHERE id = :id"), {"id": made})
+    assert (await tx.execute(mark)).scalar_one() in seen

@@ -74,7 +74,7 @@ async def query(request: Request) -> Response | None:
     await door.check(caller, project, Permission.READ)
     async with db.look() as tx:
         found = await queries.list_admitted(tx, columns, caller, project, wanted)
-        rows = await queries.details(tx, found) if found.fields else None
+        rows = await queries.details(tx, columns, found) if found.fields else None
     if len(found.object_ids) > _LISTED_AT_ONCE:
         body = await asyncio.to_thread(convert.whole_list, found, project, rows)
     else:

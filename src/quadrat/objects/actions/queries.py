@@ -13,6 +13,7 @@ from quadrat.db.extensions import has_vectors
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.identity.types import Caller, ProjectId
 from quadrat.objects.actions.access import open_set, open_sets
+from quadrat.objects.actions.showing import Marks, in_order, show
 from quadrat.objects.columns.cache import ColumnCache, Needs, Reading
 from quadrat.objects.frames import conditions as in_memory
 from quadrat.objects.frames import specs
@@ -26,6 +27,7 @@ from quadrat.objects.store import columns as column_store
 from quadrat.objects.store import listing as store
 from quadrat.objects.store import vectors
 from quadrat.objects.store.arrays import to_ids
+from quadrat.objects.store.clock import NEVER
 from quadrat.objects.store.filters import look_up, lowered
 from quadrat.objects.store.objects import find_parents
 from quadrat.objects.store.projects import read_project
@@ -65,6 +67,7 @@ class ObjectList:
         fields: What the details are to hold; see `details`.
         total: How many objects there are outside the window too.
         known: What columns in memory know of the objects, where they were asked.
+        marks: What may be remembered of them belongs to these.
     """
 
     object_ids: Ids
@@ -73,6 +76,7 @@ class ObjectList:
     fields: Sequence[Field]
     total: int
     known: store.Known | None = None
+    marks: Marks | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +136,8 @@ async def list_admitted(
         QuadratError: invalid filters.
     """
     selection = await read_selection(tx, caller, project_id, wanted.filters)
-    clock, free = await read_project(tx, project_id)
-    order, fields = read_order(wanted.order, free), read_fields(wanted.fields, free)
+    state = await read_project(tx, project_id)
+    order, fields = read_order(wanted.order, state.free), read_fields(wanted.fields, state.free)
     like = _likeness(wanted)
     if like is not None:
         return await _list_similar(tx, cache, selection, int(like[1]), (fields, wanted.window))
@@ -143,14 +147,15 @@ async def list_admitted(
     owners = None
     if specs.owner_of_field(order.field) is not None:
         owners = await column_store.ranks_of_owners(tx, project_id, order.field)
-    async with cache.reading(tx, project_id, _needs(selection.conditions, order), clock=clock) as reading:
+    marks = None if state.tree is None or state.clock == NEVER else Marks((project_id, state.clock.content), state.tree)
+    async with cache.reading(tx, project_id, _needs(selection.conditions, order), clock=state.clock) as reading:
 
         def work() -> ObjectList:
             mask = in_memory.select(reading.view, selection, pattern)
             positions = _window(reading, mask, order, owners, wanted.window)
             known = _known(reading.view, positions)
             total = len(reading.view.ids) if mask is None else int(np.count_nonzero(mask))
-            return ObjectList(known.object_ids, known.acquisition_ids, known.sample_ids, fields, total, known)
+            return ObjectList(known.object_ids, known.acquisition_ids, known.sample_ids, fields, total, known, marks)
 
         if _is_quick(reading, selection.conditions, order, wanted.window):
             return work()
@@ -259,20 +264,15 @@ async def list_parents(tx: AsyncConnection, cache: ColumnCache, caller: Caller, 
     return found
 
 
-async def details(tx: AsyncConnection, found: ObjectList) -> Sequence[Sequence[Any]]:
+async def details(tx: AsyncConnection, cache: ColumnCache, found: ObjectList) -> Sequence[Sequence[Any]]:
     """The values of the fields, a row for each object in its order; of None for an object that has just gone."""
     if found.known is None:
         return await _details(tx, found.object_ids, found.fields)
-    return _in_order(found.object_ids, await store.details_of_known(tx, found.known, found.fields), found.fields)
+    return await show(tx, cache.rows, found.known, found.fields, found.marks)
 
 
 async def _details(tx: AsyncConnection, object_ids: Ids, fields: Sequence[Field]) -> Sequence[Sequence[Any]]:
-    return _in_order(object_ids, await store.details(tx, object_ids, fields), fields)
-
-
-def _in_order(object_ids: Ids, found: Mapping[int, Sequence[Any]], fields: Sequence[Field]) -> Sequence[Sequence[Any]]:
-    gone = (None,) * len(fields)
-    return [found.get(id_, gone) for id_ in object_ids.tolist()]
+    return in_order(object_ids, await store.details(tx, object_ids, fields), fields)
 
 
 async def stream_details(db: Database, object_ids: Ids, fields: Sequence[Field]) -> AsyncIterator[Sequence[Any]]:

@@ -20,6 +20,7 @@ from quadrat.errors import QuadratError
 from quadrat.identity.types import ProjectId
 from quadrat.objects.columns.files import ColumnFiles
 from quadrat.objects.columns.locks import ReadWriteLock
+from quadrat.objects.columns.rows import Rows
 from quadrat.objects.frames.frame import Decisions, Frame, View
 from quadrat.objects.frames.sorting import Permutation
 from quadrat.objects.frames.specs import (
@@ -127,7 +128,8 @@ class ColumnCache:
     Args:
         db: To follow changes in the background.
         folder: For files of columns.
-        budget_bytes: What all columns together may take; what was used longest ago goes first.
+        budget_bytes: What all columns together may take; what was used longest ago goes first. Rows that lists have
+            shown may take a quarter as much besides.
     """
 
     def __init__(self, db: Database, folder: Path, budget_bytes: int) -> None:
@@ -136,6 +138,7 @@ class ColumnCache:
         self._tasks: set[asyncio.Task[None]] = set()
         self._files = ColumnFiles(folder)
         self._budget_bytes = budget_bytes
+        self.rows = Rows(budget_bytes // 4)
         self._entries: dict[ProjectId, _Entry] = {}
         self._used: dict[tuple[ProjectId, Column], int] = {}
         self._uses = 0

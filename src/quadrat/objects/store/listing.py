@@ -10,13 +10,13 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.identity.types import ProjectId
-from quadrat.objects.frames.specs import Ids
+from quadrat.objects.frames.specs import Ids, Mask
 from quadrat.objects.rules.fields import Field, Kind, Order
 from quadrat.objects.rules.filters import Selection
 from quadrat.objects.store.arrays import driver, integers
-from quadrat.objects.store.fields import GIVEN, GIVEN_COLUMNS, column, joined
+from quadrat.objects.store.fields import GIVEN, GIVEN_COLUMNS, column, joined, parent
 from quadrat.objects.store.filters import where
-from quadrat.objects.tables import object_, project_taxon
+from quadrat.objects.tables import object_, project_taxon, taxon
 
 _DIALECT = make_url("postgresql+psycopg://").get_dialect()()
 
@@ -39,14 +39,19 @@ class Known:
     taxon_ids: Ids
     letters: Ids
 
+    def of(self, chosen: Mask) -> "Known":
+        """What is known of some of them."""
+        columns = (self.object_ids, self.sample_ids, self.acquisition_ids, self.taxon_ids, self.letters)
+        return Known(*(values[chosen] for values in columns))
 
-async def details(tx: AsyncConnection, object_ids: Ids, fields: Sequence[Field]) -> dict[int, Sequence[Any]]:
+
+async def details(tx: AsyncConnection, object_ids: Ids, fields: Sequence[Field]) -> dict[int, tuple[Any, ...]]:
     """The values of the fields for each object that exists."""
     statement, constants = _details(tuple(fields))
     return await _by_id(tx, statement, {**constants, "ids": integers(object_ids)})
 
 
-async def details_of_known(tx: AsyncConnection, known: Known, fields: Sequence[Field]) -> dict[int, Sequence[Any]]:
+async def details_of_known(tx: AsyncConnection, known: Known, fields: Sequence[Field]) -> dict[int, tuple[Any, ...]]:
     """The same without a look at the table of objects, where the fields allow that."""
     if not all(map(GIVEN.has, fields)):
         return await details(tx, known.object_ids, fields)
@@ -56,7 +61,15 @@ async def details_of_known(tx: AsyncConnection, known: Known, fields: Sequence[F
     return await _by_id(tx, statement, {**constants, **given})
 
 
-async def _by_id(tx: AsyncConnection, statement: bytes, parameters: dict[str, Any]) -> dict[int, Sequence[Any]]:
+async def details_of_taxa(
+    tx: AsyncConnection, taxon_ids: Sequence[int], fields: Sequence[Field]
+) -> dict[int, tuple[Any, ...]]:
+    """The values of fields of taxa, or of those above them, for each taxon that exists."""
+    statement, constants = _details_of_taxa(tuple(fields))
+    return await _by_id(tx, statement, {**constants, "ids": list(taxon_ids)})
+
+
+async def _by_id(tx: AsyncConnection, statement: bytes, parameters: dict[str, Any]) -> dict[int, tuple[Any, ...]]:
     found = await (await driver(tx)).execute(statement, parameters)
     return {row[0]: row[1:] for row in await found.fetchall()}
 
@@ -75,6 +88,15 @@ def _details(fields: tuple[Field, ...]) -> tuple[bytes, dict[str, Any]]:
 def _details_of_given(fields: tuple[Field, ...]) -> tuple[bytes, dict[str, Any]]:
     return _compiled(
         select(GIVEN.source.c.id, *(GIVEN.column(field) for field in fields)).select_from(GIVEN.joined(fields))
+    )
+
+
+@lru_cache(200)
+def _details_of_taxa(fields: tuple[Field, ...]) -> tuple[bytes, dict[str, Any]]:
+    return _compiled(
+        select(taxon.c.id, *(column(field) for field in fields))
+        .select_from(taxon.outerjoin(parent, parent.c.id == taxon.c.parent_id))
+        .where(taxon.c.id == any_(bindparam("ids", type_=ARRAY(BigInteger))))
     )
 
 

@@ -86,7 +86,7 @@ async def get_object_set(
     if found.fields and len(found.object_ids) > _DETAILED_AT_ONCE:
         rows = queries.stream_details(request.state.db, found.object_ids, found.fields)
         return StreamingResponse(convert.stream(found, project_id, rows), media_type=_JSON)
-    rows_ = await queries.details(tx, found) if found.fields else None
+    rows_ = await queries.details(tx, columns, found) if found.fields else None
 
     return Response(await asyncio.to_thread(convert.whole_list, found, project_id, rows_), media_type=_JSON)
 
