@@ -2,9 +2,9 @@
 
 import asyncio
 import select as selecting
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 from psycopg.pq.abc import PGconn
@@ -128,6 +128,30 @@ class Database:
         with _translated():
             async with _taken(self._looking) as conn:
                 yield conn
+
+    async def at_once(self, *statements: tuple[bytes, Mapping[str, Any]]) -> list[tuple[Any, ...] | None]:
+        """One transaction of statements that need not wait for each other; the first row of each, None for none.
+
+        They leave together with the beginning and the commit: one way to the database for all. Each sees what has been
+        committed when its turn comes, as in `begin`. When one fails, nothing is kept.
+
+        Raises:
+            QuadratError: unavailable, when the database cannot be reached.
+        """
+        with _translated():
+            async with _taken(self._looking) as conn:
+                raw = await conn.get_raw_connection()
+                connection = cast("psycopg.AsyncConnection[Any]", raw.driver_connection)
+                try:
+                    async with connection.pipeline():
+                        await connection.execute(b"BEGIN ISOLATION LEVEL READ COMMITTED")
+                        sent = [await connection.execute(statement, values) for statement, values in statements]
+                        await connection.execute(b"COMMIT")
+                except BaseException:
+                    # Its transaction may be open still.
+                    await asyncio.shield(asyncio.ensure_future(conn.invalidate()))
+                    raise
+                return [await each.fetchone() if each.description else None for each in sent]
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:

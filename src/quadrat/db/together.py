@@ -2,8 +2,9 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Generic, TypeVar
 
 from quadrat.errors import QuadratError
@@ -31,6 +32,7 @@ class Together(Generic[Key, Item, Outcome]):
         write: Writes items of one key in one transaction; answers each, in their order, with an outcome or an error.
         name: Of its tasks.
         gather_s: How long a busy one waits for those whom its last answers have brought.
+        split: Parts of items, in their order, that can each be written in one transaction; all of them by default.
     """
 
     def __init__(
@@ -38,10 +40,12 @@ class Together(Generic[Key, Item, Outcome]):
         write: Callable[[Key, Sequence[Item]], Awaitable[Sequence[Outcome | Exception]]],
         name: str,
         gather_s: float = _GATHER_S,
+        split: Callable[[Sequence[Item]], Iterable[Sequence[Item]]] | None = None,
     ) -> None:
         self._write_all = write
         self._name = name
         self._gather_s = gather_s
+        self._split = split or (lambda items: [items])
         self._waiting: dict[Key, list[_Waiting[Item, Outcome]]] = defaultdict(list)
         self._busy: dict[Key, asyncio.Task[None]] = {}
 
@@ -63,7 +67,9 @@ class Together(Generic[Key, Item, Outcome]):
                     waiting += self._waiting.pop(key, [])
                 crowded = len(waiting) > 1
                 for start in range(0, len(waiting), _MOST_TOGETHER):
-                    await self._write(key, waiting[start : start + _MOST_TOGETHER])
+                    some = iter(waiting[start : start + _MOST_TOGETHER])
+                    for part in self._split([one.item for one in waiting[start : start + _MOST_TOGETHER]]):
+                        await self._write(key, list(islice(some, len(part))))
         finally:
             del self._busy[key]
 

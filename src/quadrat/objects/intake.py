@@ -14,7 +14,7 @@ from quadrat.identity.types import Caller, ProjectId
 from quadrat.objects.actions.classification import (
     KEEP,
     Decided,
-    SomeGoneError,
+    apart,
     check_lengths,
     check_taxa,
     classify,
@@ -47,7 +47,7 @@ class Intake:
         self._cache = cache
         # Taxa are never deleted.
         self._taxa: set[int] = set()
-        self._together = Together(self._write, "object-intake")
+        self._together = Together(self._write, "object-intake", split=apart)
 
     async def classify(self, caller: Caller, object_ids: Ids, taxa: Ids, state: State | None) -> int:
         """Decide on objects of one project; how many changed. See `actions.classification.classify`.
@@ -75,16 +75,13 @@ class Intake:
         self._taxa.update(taxa.tolist())
 
     async def _write(self, project_id: ProjectId, decisions: Sequence[Decision]) -> Sequence[int | Exception]:
-        try:
-            async with self._db.begin() as tx:
-                made = await decide_together(tx, project_id, decisions)
-        except SomeGoneError:
-            if len(decisions) > 1:
-                raise  # each is then made alone
+        made = await decide_together(self._db, project_id, decisions)
+        if made is not None:
+            self._cache.decided(project_id, made.change.number, _as_columns(made))
+            return made.counts()
+        if len(decisions) == 1:
             return [objects_not_found()]
-        for each in made:
-            self._cache.decided(project_id, each.change.number, _as_columns(each))
-        return [n for each in made for n in each.counts()]
+        return [outcome for each in decisions for outcome in await self._write(project_id, [each])]
 
 
 def _as_columns(made: Decided) -> Decisions:

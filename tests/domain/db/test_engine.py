@@ -1,3 +1,5 @@
+import asyncio
+
 import psycopg
 import pytest
 from sqlalchemy import text
@@ -84,3 +86,59 @@ async def test_begin_text_that_cannot_be_stored_is_the_callers_mistake(db: Datab
         async with db.begin() as tx:
             await tx.execute(text("SELECT CAST(:value AS text)"), {"value": value})
     assert refused.value.kind is ErrorKind.INVALID
+
+
+async def test_at_once_gives_the_first_row_of_each_statement_and_keeps_all(db: Database) -> None:
+    made = await db.at_once(
+        (b"CREATE TABLE public.sent (n bigint)", {}),
+        (b"INSERT INTO public.sent SELECT generate_series(%(first)s::bigint, 5)", {"first": 2}),
+        (b"SELECT n, %(given)s::text FROM public.sent ORDER BY n", {"given": "x"}),
+        (b"SELECT n FROM public.sent WHERE n > 100", {}),
+    )
+    assert made == [None, None, (2, "x"), None]
+    async with db.begin() as tx:
+        assert (await tx.execute(text("SELECT count(*) FROM public.sent"))).scalar_one() == 4
+        await tx.execute(text("DROP TABLE public.sent"))
+
+
+@pytest.mark.parametrize("fault", ["a statement", "the commit"])
+async def test_at_once_keeps_nothing_when_something_fails(fault: str, db: Database) -> None:
+    async with db.begin() as tx:
+        await tx.execute(text("CREATE TABLE public.kept (n bigint UNIQUE DEFERRABLE INITIALLY DEFERRED)"))
+    broken = {
+        "a statement": (b"SELECT 1 / %(n)s::bigint", {"n": 0}),
+        "the commit": (b"INSERT INTO public.kept VALUES (1)", {}),
+    }[fault]
+    expected = psycopg.errors.DivisionByZero if fault == "a statement" else psycopg.errors.UniqueViolation
+    for _ in range(7):  # from some time on the driver prepares what comes often
+        with pytest.raises(expected):
+            await db.at_once((b"INSERT INTO public.kept VALUES (1)", {}), broken)
+    async with db.begin() as tx:
+        assert (await tx.execute(text("SELECT count(*) FROM public.kept"))).scalar_one() == 0
+        await tx.execute(text("DROP TABLE public.kept"))
+
+
+async def test_at_once_sees_what_was_committed_while_it_waited(db: Database) -> None:
+    async with db.begin() as tx:
+        await tx.execute(text("CREATE TABLE public.turn (n bigint)"))
+        await tx.execute(text("INSERT INTO public.turn VALUES (1)"))
+    async with db.begin() as holder:
+        await holder.execute(text("UPDATE public.turn SET n = n + 1"))
+        pid = (await holder.execute(text("SELECT pg_backend_pid()"))).scalar_one()
+        second = asyncio.create_task(
+            db.at_once((b"UPDATE public.turn SET n = n * 10", {}), (b"SELECT n FROM public.turn", {}))
+        )
+        waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted AND :pid = ANY(pg_blocking_pids(pid))")
+        async with asyncio.timeout(20):
+            while not (await holder.execute(waiting, {"pid": pid})).scalar_one():
+                await asyncio.sleep(0.01)
+    assert await second == [None, (20,)]
+    async with db.begin() as tx:
+        await tx.execute(text("DROP TABLE public.turn"))
+
+
+async def test_at_once_cut_off_says_unavailable_and_works_again(db: Database) -> None:
+    with pytest.raises(QuadratError) as refused:
+        await db.at_once((b"SELECT pg_terminate_backend(pg_backend_pid())", {}), (b"SELECT 1", {}))
+    assert refused.value.kind is ErrorKind.UNAVAILABLE
+    assert await db.at_once((b"SELECT 1", {})) == [(1,)]

@@ -18,6 +18,7 @@ from quadrat.objects.actions.queries import ListRequest, list_objects
 from quadrat.objects.columns.cache import ColumnCache
 from quadrat.objects.door import Door
 from quadrat.objects.intake import Intake
+from quadrat.objects.store.clock import KEPT_CHANGES
 from quadrat.objects.types import State
 from support.object_sets import COUNTS, make_object_set
 from support.people import make_caller
@@ -117,6 +118,12 @@ async def test_decision_on_an_object_that_is_gone_is_refused_alone(db: Database,
     async with db.begin() as tx:
         await erase_objects(tx, person, np.array(made.objects[:1]))
     taxon = np.full(10, made.taxa[1])
+    recent = text("SELECT recent_taxa FROM objects.user_project WHERE user_id = :a AND project_id = :p")
+    me = {"a": person.user_id, "p": made.project_id}
+    with pytest.raises(QuadratError):
+        await intake.classify(person, np.array(made.objects[:10]), np.full(10, made.taxa[3]), State.VALIDATED)
+    async with db.begin() as tx:
+        assert (await tx.execute(recent, me)).scalar_one_or_none() in (None, [])
     answers = await asyncio.gather(
         *(
             intake.classify(person, np.array(made.objects[start : start + 10]), taxon, State.VALIDATED)
@@ -161,3 +168,59 @@ async def test_latest_taxa_of_each_author_come_first(db: Database, cache: Column
         recent = {row[0]: row[1] for row in rows}
     assert recent[people[0].user_id][:3] == [first, second, third]
     assert recent[people[1].user_id][:3] == [third, first, second]
+
+
+async def test_decisions_on_the_same_objects_are_made_one_after_the_other(
+    db: Database, cache: ColumnCache, intake: Intake
+):
+    async with db.begin() as tx:
+        person = await make_caller(tx, admin=True)
+        made = await make_object_set(tx, person, 30)
+        await list_objects(tx, cache, person, made.project_id, ListRequest({}))
+    await intake.classify(person, np.array(made.objects[:1]), np.array(made.taxa[:1]), State.VALIDATED)
+    async with db.begin() as tx:
+        await erase_objects(tx, person, np.array(made.objects[29:]))
+    parts = [(0, 10), (5, 15), (25, 30), (0, 10)]  # each beside the one before, the third with one that is gone
+    answers = await asyncio.gather(
+        *(
+            intake.classify(
+                person, np.array(made.objects[first:last]), np.full(last - first, made.taxa[number]), State.DUBIOUS
+            )
+            for number, (first, last) in enumerate(parts)
+        ),
+        return_exceptions=True,
+    )
+    assert [answers[0], answers[1], answers[3]] == [10, 10, 10]
+    assert isinstance(answers[2], QuadratError)
+    async with db.begin() as tx:
+        rows = await tx.execute(
+            text("SELECT taxon_id FROM objects.object WHERE project_id = :p ORDER BY id"), {"p": made.project_id}
+        )
+        assert [row[0] for row in rows] == [made.taxa[3]] * 10 + [made.taxa[1]] * 5 + [None] * 14
+
+
+async def test_former_changes_are_forgotten_and_columns_that_know_less_read_anew(
+    db: Database, cache: ColumnCache, intake: Intake, tmp_path: Path
+):
+    late = ColumnCache(db, tmp_path / "late", 10**7)
+    async with db.begin() as tx:
+        person = await make_caller(tx, admin=True)
+        made = await make_object_set(tx, person, 30)
+        for columns in (cache, late):
+            await list_objects(tx, columns, person, made.project_id, ListRequest({}))
+    given = {}
+    for number in range(KEPT_CHANGES + 64):
+        object_id, taxon = made.objects[number % 30], made.taxa[number // 30 % 2]
+        await intake.classify(person, np.array([object_id]), np.array([taxon]), State.VALIDATED)
+        given[object_id] = taxon
+    async with db.begin() as tx:
+        project = {"p": made.project_id}
+        last, horizon = (
+            await tx.execute(text("SELECT last, horizon FROM objects.clock WHERE project_id = :p"), project)
+        ).one()
+        oldest = await tx.execute(text("SELECT min(number) FROM objects.change WHERE project_id = :p"), project)
+        assert (horizon % 32, last - KEPT_CHANGES - horizon < 32) == (0, True)
+        assert oldest.scalar_one() == horizon + 1
+        found = await list_objects(tx, late, person, made.project_id, ListRequest({"taxo": str(made.taxa[0])}))
+        assert found.object_ids.tolist() == [id_ for id_ in made.objects if given[id_] == made.taxa[0]]
+    await late.close()

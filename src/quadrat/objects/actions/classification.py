@@ -1,12 +1,14 @@
 """Classifying objects: by people, by machines, and going back."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.base.clock import now
+from quadrat.db.engine import Database
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.identity.types import Caller, ProjectId, UserId
 from quadrat.objects.actions.access import open_set, open_sets
@@ -19,7 +21,7 @@ from quadrat.objects.rules.filters import only_last_annotator
 from quadrat.objects.store import classification as store
 from quadrat.objects.store import objects as object_store
 from quadrat.objects.store import predictions
-from quadrat.objects.store.clock import tick
+from quadrat.objects.store.clock import forget_changes, is_time_to_forget, tick
 from quadrat.objects.store.reclassification import log_reclassification
 from quadrat.objects.types import Permission, State, TaxonId
 
@@ -110,28 +112,23 @@ class Decided:
         return [int(np.isin(each.object_ids, self.object_ids).sum()) for each in self.decisions]
 
 
-class SomeGoneError(Exception):
-    """Of several decisions at least one names an object that is not there; each has to be made alone."""
+async def decide_together(db: Database, project_id: ProjectId, decisions: Sequence[store.Decision]) -> Decided | None:
+    """Several decisions, which `apart` allows as one change, made for good. The callers have been admitted.
 
-
-async def decide_together(
-    tx: AsyncConnection, project_id: ProjectId, decisions: Sequence[store.Decision]
-) -> Sequence[Decided]:
-    """Several decisions, one after the other, in as few changes as that takes. The callers have been admitted.
-
-    Raises:
-        SomeGoneError: Nothing was changed.
+    None when they name an object that is not there; nothing has been decided then.
     """
-    made = []
-    for some in _apart(decisions):
-        change, object_ids, n_found = await store.decide_together(tx, project_id, some)
-        if n_found < sum(len(each.object_ids) for each in some):
-            raise SomeGoneError
-        made.append(Decided(change, some, object_ids))
-    return made
+    made = await store.decide_together(db, project_id, decisions)
+    if made is None:
+        return None
+    change, object_ids = made
+    if is_time_to_forget(change.number):
+        with suppress(QuadratError):  # what has been decided stays decided; the next ones forget more
+            async with db.begin() as tx:
+                await forget_changes(tx, project_id, change.number)
+    return Decided(change, decisions, object_ids)
 
 
-def _apart(decisions: Sequence[store.Decision]) -> Iterator[Sequence[store.Decision]]:
+def apart(decisions: Sequence[store.Decision]) -> Iterator[Sequence[store.Decision]]:
     """Runs of decisions in which no object is twice, none longer than is good."""
     run: list[store.Decision] = []
     ids = np.empty(0, np.int64)

@@ -14,12 +14,13 @@ import numpy as np
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from quadrat.db.engine import Database
 from quadrat.identity.types import ProjectId, UserId
 from quadrat.objects.frames.sets import distinct
 from quadrat.objects.frames.specs import Array, Ids, Numbers
 from quadrat.objects.rules.classification import EPOCH, Reversion
 from quadrat.objects.store.arrays import integers, numbers, read_array, to_ids
-from quadrat.objects.store.clock import CHANNEL, MOST_NAMED_OBJECTS, forget_changes, sent_behind, tick_and
+from quadrat.objects.store.clock import CHANNEL, MOST_NAMED_OBJECTS, forget_changes, sent_behind, tick_first
 from quadrat.objects.types import State
 
 _MOST_RECENT_TAXA = 20
@@ -71,6 +72,7 @@ remembered AS (
     INSERT INTO objects.user_project AS u (user_id, project_id, used_at, recent_taxa)
     SELECT author, :project, now(), coalesce(array_agg(taxon ORDER BY place) FILTER (WHERE taxon <> -1), '{}')
     FROM unnest(:recent_authors, :recent_taxa) WITH ORDINALITY AS r (author, taxon, place)
+    WHERE (SELECT is_whole FROM found)
     GROUP BY author ORDER BY author
     ON CONFLICT (user_id, project_id) DO UPDATE SET used_at = excluded.used_at, recent_taxa = ARRAY(
         SELECT id FROM (
@@ -83,7 +85,7 @@ _DONE = "SELECT n, CASE WHEN n > 0 THEN pg_notify(:channel, :project ::text) IS 
 
 
 def _decide(given: str, by: str, letter: str, answer: str) -> Any:
-    """Decisions.
+    """Decisions; none of them when not all `n_wanted` objects are there.
 
     Args:
         given: Where they come from, with a name for each column.
@@ -101,9 +103,12 @@ wanted AS MATERIALIZED (
     FROM given JOIN objects.object o ON o.id = given.id
     WHERE o.project_id = :project AND o.id = ANY(:ids)
 ),
+found AS MATERIALIZED (
+    SELECT count(*) AS n, count(*) >= :n_wanted AS is_whole FROM wanted
+),
 old AS NOT MATERIALIZED (
     SELECT *, true AS logged FROM wanted
-    WHERE new_taxon IS NOT NULL AND new_state <> 'U' AND (
+    WHERE (SELECT is_whole FROM found) AND new_taxon IS NOT NULL AND new_state <> 'U' AND (
         new_taxon IS DISTINCT FROM taxon_id OR new_state <> state OR (new_state <> 'P' AND author_id <> by_id))
 ),
 done AS (
@@ -116,7 +121,7 @@ done AS (
         predicted_at = CASE WHEN old.new_state = 'P' THEN :at ELSE old.predicted_at END
     FROM old WHERE o.ctid = old.place
 ), {_LINES}, {_COUNTS}, {_NOTED}, {_REMEMBERED}
-{_DONE}, (SELECT count(*) FROM wanted), {answer} FROM touched
+{_DONE}, (SELECT found.n FROM found), {answer} FROM touched
 """  # noqa: S608 - constants of this module
     return text(statement)
 
@@ -330,7 +335,7 @@ class Restorables:
 async def decide(
     tx: AsyncConnection, change: Change, given: tuple[Ids, Ids], state: State | None, author_id: UserId
 ) -> tuple[int, int]:
-    """A person classifies; how many objects changed, and how many are there.
+    """A person classifies; how many objects changed (none when some are gone), and how many are there.
 
     Args:
         tx: The transaction.
@@ -346,6 +351,7 @@ async def decide(
         "taxa": integers(taxa),
         "state": None if state is None else state.value,
         "author": author_id,
+        "n_wanted": len(object_ids),
         "recent_authors": integers(authors),
         "recent_taxa": integers(recent),
         "most_recent": _MOST_RECENT_TAXA,
@@ -355,15 +361,16 @@ async def decide(
 
 
 async def decide_together(
-    tx: AsyncConnection, project_id: ProjectId, decisions: Sequence[Decision]
-) -> tuple[Change, Ids, int]:
-    """Several decisions as one change, begun and made on one way to the database.
+    db: Database, project_id: ProjectId, decisions: Sequence[Decision]
+) -> tuple[Change, Ids] | None:
+    """Several decisions as one change and a transaction of their own, on one way to the database.
 
-    Gives the change, the objects that are others now, rising, and how many are there of all.
+    Gives the change and the objects that are others now, rising; None, with nothing decided, when some of the objects
+    are gone.
 
     Args:
-        tx: The transaction.
-        project_id: Where.
+        db: Where.
+        project_id: Of the objects.
         decisions: No object may be in two of them.
     """
     lengths = [len(each.object_ids) for each in decisions]
@@ -373,15 +380,18 @@ async def decide_together(
         "taxa": integers(np.concatenate([each.taxa for each in decisions])),
         "authors": integers(np.repeat([each.author_id for each in decisions], lengths)),
         "letters": integers(np.repeat([each.letter for each in decisions], lengths)),
+        "n_wanted": sum(lengths),
         "recent_authors": integers(authors),
         "recent_taxa": integers(taxa),
         "most_recent": _MOST_RECENT_TAXA,
         **_constants(project_id),
     }
-    row = await tick_and(tx, project_id, _DECIDE_TOGETHER, parameters)
+    _, row = await db.at_once(*tick_first(project_id, _DECIDE_TOGETHER, parameters))
+    if row is None:
+        message = "the statement gives no row"
+        raise LookupError(message)
     _, _, n_found, changed, number, at = row
-    await forget_changes(tx, project_id, number)
-    return Change(project_id, number, at), read_array(changed), n_found
+    return (Change(project_id, number, at), read_array(changed)) if n_found == sum(lengths) else None
 
 
 def _recent(decisions: Sequence[Decision]) -> tuple[Ids, Ids]:

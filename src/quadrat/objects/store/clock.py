@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.identity.types import ProjectId
 from quadrat.objects.frames.specs import Ids
-from quadrat.objects.store.arrays import array_of, driver, read_ids
+from quadrat.objects.store.arrays import array_of, read_ids
 from quadrat.objects.tables import change, clock
 from quadrat.objects.types import ChangeKind
 
@@ -56,7 +56,7 @@ _PARAMETER = re.compile(r"(?<!:):(\w+)")
 
 
 def sent_behind(statement: str) -> bytes:
-    """A statement for `tick_and`, from one with parameters as ``:name``.
+    """A statement for `tick_first`, from one with parameters as ``:name``.
 
     It finds number and time of the change in its own part ``turn``.
     """
@@ -65,22 +65,14 @@ def sent_behind(statement: str) -> bytes:
     return _PARAMETER.sub(lambda found: behind.get(found[1], f"%({found[1]})s"), text).encode()
 
 
-async def tick_and(
-    tx: AsyncConnection, project_id: ProjectId, statement: bytes, parameters: Mapping[str, Any]
-) -> tuple[Any, ...]:
-    """`tick` by number, and right behind it a statement that gives one row: one way to the database for both.
+def tick_first(
+    project_id: ProjectId, statement: bytes, parameters: Mapping[str, Any]
+) -> tuple[tuple[bytes, Mapping[str, Any]], tuple[bytes, Mapping[str, Any]]]:
+    """`tick` by number, and a statement right behind it, for `Database.at_once`.
 
     It begins when it is our turn, and sees all that those before have committed.
     """
-    connection = await driver(tx)
-    async with connection.pipeline():
-        await connection.execute(_TICK, {"project": project_id})
-        made = await connection.execute(statement, parameters)
-        row: tuple[Any, ...] | None = await made.fetchone()
-    if row is None:
-        message = "the statement gives no row"
-        raise LookupError(message)
-    return row
+    return (_TICK, {"project": project_id}), (statement, parameters)
 
 
 async def note_change(
@@ -120,13 +112,20 @@ async def note_change(
     await forget_changes(tx, project_id, number)
 
 
+def is_time_to_forget(number: int) -> bool:
+    """Whether `forget_changes` has something to do once there is a change of this number."""
+    return number % _FORGET_EVERY == 0 and number > KEPT_CHANGES
+
+
 async def forget_changes(tx: AsyncConnection, project_id: ProjectId, number: int) -> None:
-    """Now and then, keep only the last `KEPT_CHANGES` explained; the transaction has called `tick`."""
-    if number % _FORGET_EVERY or number <= KEPT_CHANGES:
+    """Now and then, keep only the last `KEPT_CHANGES` explained; in the transaction of the change, or after it."""
+    if not is_time_to_forget(number):
         return
     horizon = number - KEPT_CHANGES
+    # The clock first, as every writer takes it; another process may have come further.
+    further = {"horizon": func.greatest(clock.c.horizon, horizon)}
+    await tx.execute(update(clock).where(clock.c.project_id == project_id).values(further))
     await tx.execute(delete(change).where(change.c.project_id == project_id, change.c.number <= horizon))
-    await tx.execute(update(clock).where(clock.c.project_id == project_id).values(horizon=horizon))
 
 
 @dataclass(frozen=True, slots=True)
