@@ -115,6 +115,8 @@ class Prepared:
         revision_key: Content address of the package.
         environment_key: Content address of interpreter and requirements.
         python: The environment's interpreter.
+        entrance: The program that starts instances: as what is installed must not run before they are walled in, it is
+            none of the environment's.
         package_dir: Absolute path of the directory that holds the main file's default place.
         language: What really runs, e.g. ``python3.11`` when ``python3.8`` was asked for and is not installed.
         requirements: What the package wants installed, a line each, without comments.
@@ -123,6 +125,7 @@ class Prepared:
     revision_key: str
     environment_key: str
     python: Path
+    entrance: Path
     package_dir: Path
     language: str
     requirements: str = ""

@@ -8,15 +8,14 @@ from pathlib import Path
 
 from quadrat.runner import shim
 from quadrat.runner.accounts import Account, Accounts, choose_accounts
-from quadrat.runner.commands import Command, run
+from quadrat.runner.entrance import provide_entrance
 from quadrat.runner.environments import Environments
-from quadrat.runner.interpreters import Interpreters
+from quadrat.runner.interpreters import Interpreter, Interpreters
 from quadrat.runner.sandbox import Sandbox, find_sandbox
 from quadrat.runner.session import Session, open_session
 from quadrat.runner.watch import Watch
 from quadrat.runner.workshop import Workshop
 
-_COMPILE = "import py_compile, sys; py_compile.compile(sys.argv[1], sys.argv[2], doraise=True)"
 RUN = "run"
 """Holds one directory per process that uses the runner's root."""
 
@@ -53,24 +52,9 @@ class House:
         """Holds the files that requests need, while they run."""
         return self.session.folder / "lent"
 
-    def compiled_shim(self, python: Path) -> Path:
-        """Where the script lies as an environment's interpreter has compiled it, if it has."""
-        return python.parent.parent / f"shim-{self.shim.stem}.pyc"
-
-    async def compile_shim(self, interpreter: Path, python: Path) -> None:
-        """Compile the script for an environment: whoever asks a model that does not run yet would wait for that.
-
-        Args:
-            interpreter: Of which the environment was made. Nothing of the environment itself is executed, not even its
-                own interpreter: what was built for it may have put another program there.
-            python: The environment's.
-        """
-        target = self.compiled_shim(python)
-        if not await asyncio.to_thread(target.exists):
-            argv = [str(interpreter), "-I", "-S", "-c", _COMPILE, str(self.shim), str(target)]
-            # Where that fails instances start from the source.
-            command = Command(argv=argv, cwd=Path("/"), env={"LANG": "C.UTF-8"}, account=self.accounts.build)
-            await run(command, lambda _line: None)
+    async def entrance(self, interpreter: Interpreter) -> Path:
+        """The program that starts instances of an interpreter's environments."""
+        return await provide_entrance(interpreter, self.shim, self.session, self.accounts.build)
 
     def close(self) -> None:
         """Remove this process's scratch space."""

@@ -1,6 +1,7 @@
 """Instances as child processes of this machine."""
 
 import asyncio
+import json
 import os
 import re
 import secrets
@@ -8,7 +9,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ import msgspec
 from quadrat.runner.accounts import Account, Accounts
 from quadrat.runner.base import BuildError, BuildStage, InstanceSpec, LentFile, LogLine, LogSink, Prepared, Revision
 from quadrat.runner.commands import end_process
+from quadrat.runner.entrance import read_at_start, script_of
 from quadrat.runner.environments import environment_key, read_requirements
 from quadrat.runner.house import RUN, House, Plan, open_house
 from quadrat.runner.instance import LocalInstance, Outbox
@@ -39,6 +41,9 @@ _PROCESS_LIMIT = 128
 _THREAD_LIMIT = max(512, 8 * (os.cpu_count() or 1))
 _DISK_LIMIT_BYTES = 8 * 1024**3
 _PATH = "/usr/local/bin:/usr/bin:/bin"
+
+
+_Walls = Mapping[str, View | int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +143,11 @@ class LocalRunner:
             environment = await house.environments.provide(
                 interpreter, wanted, revision.key, lambda line: _say(log, line)
             )
-        await house.compile_shim(interpreter.path, environment.python)
         return Prepared(
             revision_key=revision.key,
             environment_key=environment.key,
             python=environment.python,
+            entrance=await house.entrance(interpreter),
             package_dir=package_dir,
             language=interpreter.language,
             requirements=wanted.text,
@@ -158,8 +163,8 @@ class LocalRunner:
         try:
             await asyncio.to_thread(house.session.new_folder, identifier, account)
             await asyncio.to_thread(_furnish, place)
-            view = await asyncio.to_thread(self._view, house, spec, place)
-            instance, line = await self._spawn(house, spec, place, token, log)
+            walls = await asyncio.to_thread(self._walls, house, spec, place)
+            instance, line = await self._spawn(house, spec, place, walls, token, log)
         except BaseException:
             house.accounts.give_back(account)
             await asyncio.to_thread(shutil.rmtree, place.scratch, ignore_errors=True)
@@ -169,16 +174,15 @@ class LocalRunner:
         allowance = Allowance(spec.memory_limit_bytes, _DISK_LIMIT_BYTES, _PROCESS_LIMIT)
         self._watch.add(Watched(members, place.scratch, allowance, instance.kill))
         start = {
+            **walls,
             "package_dir": str(spec.prepared.package_dir),
+            "environment": str(_environment(spec)),
+            "variables": _declared(spec),
             "context": {"environment_variables": dict(spec.environment), **spec.context},
             "token": token.hex(),
-            "data_limit_bytes": data_limit_bytes(spec.memory_limit_bytes),
             "memory_message": memory_sentence(spec.memory_limit_bytes),
             "file_outputs": spec.file_outputs,
-            "file_limit_bytes": _DISK_LIMIT_BYTES,
-            "process_limit": 0 if place.own_uid is None else _THREAD_LIMIT,
             "outbox": str(place.outbox),
-            "view": view,
         }
         try:
             await asyncio.get_running_loop().create_unix_connection(lambda: instance, sock=line)
@@ -267,7 +271,7 @@ class LocalRunner:
                 await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
 
     async def _spawn(
-        self, house: House, spec: InstanceSpec, place: _Place, token: bytes, log: LogSink
+        self, house: House, spec: InstanceSpec, place: _Place, walls: _Walls, token: bytes, log: LogSink
     ) -> tuple[LocalInstance, socket.socket]:
         """A process, and this side of the line to it, which is still to be laid."""
         near, far = socket.socketpair()
@@ -277,7 +281,7 @@ class LocalRunner:
         lifeline = Lifeline()
         try:
             ends = _Ends(far, writer, lifeline)
-            process = await self._spawn_process(lambda: _start_process(house, spec, place, ends), lifeline)
+            process = await self._spawn_process(lambda: _start_process(house, spec, place, walls, ends), lifeline)
         except BaseException as error:
             lifeline.close()
             near.close()
@@ -322,10 +326,15 @@ class LocalRunner:
         await asyncio.to_thread(clear_away, place.scratch, place.account)
         accounts.give_back(place.account)
 
-    def _view(self, house: House, spec: InstanceSpec, place: _Place) -> View:
+    def _walls(self, house: House, spec: InstanceSpec, place: _Place) -> _Walls:
         # A sandbox has a directory for temporary files of its own, wherever the hidden ones are.
         temporary = TEMPORARY[:1] if house.sandbox is not None else ()
-        return make_view(self._hidden, _readable(house, spec), house.lent, (place.scratch, *temporary))
+        return {
+            "view": make_view(self._hidden, _readable(house, spec), house.lent, (place.scratch, *temporary)),
+            "data_limit_bytes": data_limit_bytes(spec.memory_limit_bytes),
+            "file_limit_bytes": _DISK_LIMIT_BYTES,
+            "process_limit": 0 if place.own_uid is None else _THREAD_LIMIT,
+        }
 
 
 def _furnish(place: _Place) -> None:
@@ -344,18 +353,28 @@ def _make_lent_folder(folder: Path) -> None:
     folder.chmod(0o711)
 
 
-def _start_process(house: House, spec: InstanceSpec, place: _Place, ends: _Ends) -> subprocess.Popen[bytes]:
-    prepared = spec.prepared
-    compiled = house.compiled_shim(prepared.python)
-    script = compiled if compiled.exists() else house.shim
-    argv = [str(prepared.python), str(script), str(ends.channel.fileno()), str(ends.lifeline.descriptor)]
+def _start_process(
+    house: House, spec: InstanceSpec, place: _Place, walls: _Walls, ends: _Ends
+) -> subprocess.Popen[bytes]:
+    entrance = spec.prepared.entrance
+    script = str(script_of(entrance, house.shim))
+    numbers = [str(ends.channel.fileno()), str(ends.lifeline.descriptor)]
+    argv = [str(entrance), script, *numbers]
+    declared = _declared(spec)
+    if any("\0" in text for pair in declared.items() for text in pair):
+        raise ValueError("an environment variable has a NUL character")
+    early = read_at_start(declared)
+    if early:
+        # The walls first, then the environment's own interpreter with these.
+        within = json.dumps({**walls, "variables": early})
+        argv = [str(entrance), script, "--", within, str(spec.prepared.python), script, *numbers]
     if house.sandbox is not None:
         readable = [house.lent, *_readable(house, spec)]
         argv = house.sandbox.wrap(argv, readable, place.scratch, place.temporary)
     process = subprocess.Popen(
         argv,
         cwd=place.scratch,
-        env=_variables(spec, place),
+        env=_variables(place, _environment(spec)),
         stdin=subprocess.DEVNULL,
         stdout=ends.output,
         stderr=ends.output,
@@ -371,12 +390,21 @@ def _start_process(house: House, spec: InstanceSpec, place: _Place, ends: _Ends)
 def _readable(house: House, spec: InstanceSpec) -> list[Path]:
     """What an instance may read of the hidden directories."""
     prepared = spec.prepared
-    interpreter = prepared.python.resolve().parent.parent
-    return [house.shim, house.revisions / prepared.revision_key, prepared.python.parent.parent, interpreter]
+    # Not the one to which the environment leads: what was built there may have changed that.
+    interpreter = prepared.entrance.resolve().parent.parent
+    return [house.shim.parent, house.revisions / prepared.revision_key, _environment(spec), interpreter]
 
 
-def _variables(spec: InstanceSpec, place: _Place) -> dict[str, str]:
-    environment = spec.prepared.python.parent.parent
+def _environment(spec: InstanceSpec) -> Path:
+    return spec.prepared.python.parent.parent
+
+
+def _declared(spec: InstanceSpec) -> dict[str, str]:
+    return {name: value for name, value in spec.environment.items() if name != INSTANCE_VARIABLE}
+
+
+def _variables(place: _Place, environment: Path) -> dict[str, str]:
+    """What the process is given at its start; the declared ones may name code and come when it is walled in."""
     return {
         "PATH": f"{environment / 'bin'}:{_PATH}",
         "VIRTUAL_ENV": str(environment),
@@ -384,7 +412,6 @@ def _variables(spec: InstanceSpec, place: _Place) -> dict[str, str]:
         "USER": "model",
         "TMPDIR": str(place.temporary),
         "LANG": "C.UTF-8",
-        **spec.environment,
         INSTANCE_VARIABLE: place.identifier,
     }
 

@@ -7,6 +7,9 @@ mark (16 secret bytes and the request number) goes into that pipe, so that the r
 which request, whoever wrote them.
 """
 
+from __future__ import annotations
+
+import _socket
 import collections
 import ctypes
 import faulthandler
@@ -17,7 +20,6 @@ import os
 import resource
 import select
 import signal
-import socket
 import stat
 import struct
 import sys
@@ -25,19 +27,22 @@ import termios
 import threading
 import time
 from types import FunctionType, MethodType, ModuleType
-from typing import Any, Callable, Deque, Dict, List, Optional, Set, Tuple, Type
 
 # Whoever asks a model that does not run yet waits for these imports: what is needed rarely is imported where it is.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    Parameter = tuple[str, int, bool]  # name, kind, whether it has no default
 
 HEADER = struct.Struct(">IQB")
 NUMBER = struct.Struct(">Q")
 NOTHING = struct.pack("i", 0)
 SILENT_REQUESTS = 1000
 
-# From the runner.
-START, REQUEST, CANCEL, STOP = 1, 2, 3, 4
-# To the runner.
-READY, START_FAILED, RESULT, FAILURE, CANCELLED, FILES = 1, 2, 3, 4, 5, 6
+START, REQUEST, CANCEL, STOP = 1, 2, 3, 4  # from the runner
+READY, START_FAILED, RESULT, FAILURE, CANCELLED, FILES = 1, 2, 3, 4, 5, 6  # to the runner
 MARKED = 128  # added to the kind: a mark with the request's number is in the pipe
 
 MESSAGE_LIMIT = 2000
@@ -63,10 +68,6 @@ ABSTRACT_SOCKETS_AND_SIGNALS = 3
 
 # Kinds of parameters, as `inspect` numbers them, and the flags of code that takes any number.
 POSITIONAL_OR_KEYWORD, VAR_POSITIONAL, VAR_KEYWORD, VARIABLE = 1, 2, 4, 4 | 8
-Parameter = Tuple[str, int, bool]  # name, kind, whether it has no default
-
-Encode = Callable[[Any], bytes]
-Decode = Callable[[bytes], Any]
 
 
 class LoadError(Exception):
@@ -79,11 +80,11 @@ class Channel:
     def __init__(self, descriptor: int) -> None:
         high = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, DESCRIPTOR_BASE)
         os.close(descriptor)
-        self._socket = socket.socket(fileno=high)
+        self._socket = _socket.socket(fileno=high)
         self._socket.setblocking(True)
         self._buffer = bytearray()
-        self.waiting: Deque[Tuple[int, bytes]] = collections.deque()
-        self.cancelled: Set[int] = set()
+        self.waiting: collections.deque[tuple[int, bytes]] = collections.deque()
+        self.cancelled: set[int] = set()
         self.stopping = False
         # A forked child of the model must not keep the line open, nor write to it.
         os.register_at_fork(after_in_child=self._socket.close)
@@ -91,7 +92,7 @@ class Channel:
     def receive(self, block: bool) -> bool:
         """Read what has come into `waiting` and `cancelled`; False when the runner is gone."""
         try:
-            data = self._socket.recv(READ_SIZE, 0 if block else socket.MSG_DONTWAIT)
+            data = self._socket.recv(READ_SIZE, 0 if block else _socket.MSG_DONTWAIT)
         except BlockingIOError:
             return True
         except ConnectionError:
@@ -124,7 +125,7 @@ class Channel:
         """Write one frame."""
         self._socket.sendall(HEADER.pack(len(payload), number, kind) + payload)
 
-    def next(self) -> Optional[Tuple[int, bytes]]:
+    def next(self) -> tuple[int, bytes] | None:
         """The next frame in order; None when it is time to end."""
         while not self.waiting:
             if self.stopping or not self.receive(block=True):
@@ -140,7 +141,7 @@ class Output:
         self._pipe = fcntl.fcntl(1, fcntl.F_DUPFD_CLOEXEC, DESCRIPTOR_BASE)
         self._unread = bytearray(len(NOTHING))
         self._silent = 0
-        self._flushes: List[Callable[[], Any]] = []
+        self._flushes: list[Callable[[], Any]] = []
         for stream in (sys.stdout, sys.stderr):
             stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
             self._flushes.append(stream.flush)
@@ -151,16 +152,13 @@ class Output:
     def mark(self, number: int) -> int:
         """Flush everything written so far, and set the mark that ends request `number`.
 
-        A model that has written nothing for many requests gets no mark: both sides save the trouble.
-
-        Returns:
-            `MARKED` or 0.
+        A model that has written nothing for many requests gets no mark (0, else `MARKED`): both sides save the trouble.
         """
-        try:
-            for flush in self._flushes:
+        for flush in self._flushes[:]:
+            try:
                 flush()
-        except (ValueError, OSError):  # the model closed a stream: nothing is left in it
-            self._flushes = [flush for flush in self._flushes if _works(flush)]
+            except (ValueError, OSError):  # the model closed the stream: nothing is left in it
+                self._flushes.remove(flush)
         fcntl.ioctl(self._pipe, termios.FIONREAD, self._unread)
         self._silent = self._silent + 1 if self._unread == NOTHING else 0
         if self._silent > SILENT_REQUESTS:
@@ -177,15 +175,7 @@ class Output:
                 return 0
 
 
-def _works(flush: Callable[[], Any]) -> bool:
-    try:
-        flush()
-    except (ValueError, OSError):
-        return False
-    return True
-
-
-def _line_buffer_c_output() -> Optional[Callable[[], Any]]:
+def _line_buffer_c_output() -> Callable[[], Any] | None:
     """Let printf of C libraries appear line by line; gives the function that flushes the rest."""
     try:
         libc = ctypes.PyDLL(None)
@@ -197,7 +187,7 @@ def _line_buffer_c_output() -> Optional[Callable[[], Any]]:
     return lambda: flush(stdout)
 
 
-def json_functions() -> Tuple[str, Decode, Encode]:
+def json_functions() -> tuple[str, Callable[[bytes], Any], Callable[[Any], bytes]]:
     """Name, reader and writer of the fastest JSON library of this environment."""
     try:
         import msgspec  # noqa: PLC0415
@@ -255,7 +245,7 @@ def _is_machinery(file_name: str) -> bool:
     return file_name == _is_machinery.__code__.co_filename or file_name.startswith("<frozen importlib")
 
 
-def find_main(package_dir: str, declared: Optional[str]) -> str:
+def find_main(package_dir: str, declared: str | None) -> str:
     """Absolute path of the main file: the declared one, else model.py, else deployment.py."""
     if declared:
         name = declared if declared.endswith(".py") else declared + ".py"
@@ -270,7 +260,7 @@ def find_main(package_dir: str, declared: Optional[str]) -> str:
     raise LoadError("The main file model.py is missing in %s." % os.path.basename(package_dir))
 
 
-def load_class(main: str) -> Type[Any]:
+def load_class(main: str) -> type[Any]:
     """Import the main file and give its class Model (or Deployment)."""
     name = os.path.splitext(os.path.basename(main))[0]
     specification = importlib.util.spec_from_file_location(name, main)
@@ -286,7 +276,7 @@ def load_class(main: str) -> Type[Any]:
     return _class_of(module, os.path.basename(main))
 
 
-def _class_of(module: ModuleType, file_name: str) -> Type[Any]:
+def _class_of(module: ModuleType, file_name: str) -> type[Any]:
     for class_name in ("Model", "Deployment"):
         found = getattr(module, class_name, None)
         if isinstance(found, type):
@@ -302,11 +292,11 @@ def _named(error: BaseException) -> str:
     return text if text == name else "%s: %s" % (name, text)
 
 
-def make_model(found: Type[Any], base_directory: str, context: Dict[str, Any]) -> Any:
+def make_model(found: type[Any], base_directory: str, context: dict[str, Any]) -> Any:
     """Call the class with those of (base_directory, context) that its ``__init__`` takes."""
     offered = {"base_directory": base_directory, "context": context}
-    positional: List[Any] = []
-    named: Dict[str, Any] = {}
+    positional: list[Any] = []
+    named: dict[str, Any] = {}
     parameters = _parameters(found)
     taken = {name for name, _, _ in parameters}
     free = [value for name, value in offered.items() if name not in taken]
@@ -326,11 +316,11 @@ def make_model(found: Type[Any], base_directory: str, context: Dict[str, Any]) -
         raise LoadError("%s.__init__ failed: %s" % (found.__name__, _named(error))) from None
 
 
-def _parameters(function: Any) -> List[Parameter]:
+def _parameters(function: Any) -> list[Parameter]:
     """What it takes, as `inspect` says. Plain functions and classes, nearly all there are, are read without it."""
     plain, skipped = function, 0
     if type(function) is type:
-        made: Dict[str, Any] = {name: getattr(function, name) for name in ("__new__", "__init__")}
+        made: dict[str, Any] = {name: getattr(function, name) for name in ("__new__", "__init__")}
         if made == {"__new__": object.__new__, "__init__": object.__init__}:
             return []
         plain, skipped = made["__init__"] if made["__new__"] is object.__new__ else None, 1
@@ -352,7 +342,7 @@ def _parameters(function: Any) -> List[Parameter]:
     return [(item.name, int(item.kind), item.default is item.empty) for item in found]
 
 
-def bind_request(model: Any, context: Dict[str, Any]) -> Callable[[Any], Any]:
+def bind_request(model: Any, context: dict[str, Any]) -> Callable[[Any], Any]:
     """The model's ``request`` as a function of the data, whether or not it also takes the context."""
     request: Callable[..., Any] = model.request
     positional = [item for item in _parameters(request) if item[1] <= POSITIONAL_OR_KEYWORD]
@@ -363,7 +353,7 @@ def bind_request(model: Any, context: Dict[str, Any]) -> Callable[[Any], Any]:
     return request
 
 
-def load(start: Dict[str, Any]) -> Callable[[Any], Any]:
+def load(start: dict[str, Any]) -> Callable[[Any], Any]:
     """Load the package that the start frame names."""
     package_dir: str = start["package_dir"]
     main = find_main(package_dir, os.environ.get("ML_MODEL_FILE_NAME"))
@@ -371,20 +361,20 @@ def load(start: Dict[str, Any]) -> Callable[[Any], Any]:
     for folder in (os.path.dirname(package_dir), os.path.join(package_dir, "libraries"), base_directory):
         if os.path.isdir(folder):
             sys.path.insert(0, folder)
-    context: Dict[str, Any] = start["context"]
+    context: dict[str, Any] = start["context"]
     return bind_request(make_model(load_class(main), base_directory, context), context)
 
 
 class Worker:
     """Runs requests and says how they went."""
 
-    def __init__(self, channel: Channel, output: Output, call: Callable[[Any], Any], start: Dict[str, Any]) -> None:
+    def __init__(self, channel: Channel, output: Output, call: Callable[[Any], Any], start: dict[str, Any]) -> None:
         self._channel = channel
         self._output = output
         self._call = call
         _, self._decode, self._encode = json_functions()
         self._memory_message: str = start["memory_message"]
-        self._file_outputs: List[str] = start["file_outputs"]
+        self._file_outputs: list[str] = start["file_outputs"]
         self._outbox: str = start["outbox"]
 
     def run(self) -> None:
@@ -407,7 +397,7 @@ class Worker:
             if duration > LONG_REQUEST_NS and not channel.receive(block=False):
                 return
 
-    def _answer(self, number: int, payload: bytes) -> Tuple[int, bytes]:
+    def _answer(self, number: int, payload: bytes) -> tuple[int, bytes]:
         try:
             data = self._decode(payload)
         except Exception as error:  # noqa: BLE001 - each library has its own error
@@ -434,7 +424,7 @@ class Worker:
         """Copy the files that the result names to where the runner fetches them, and tell it under which names."""
         if not isinstance(result, dict):
             return result
-        named: Dict[str, Tuple[str, str]] = {}
+        named: dict[str, tuple[str, str]] = {}
         for position, field in enumerate(self._file_outputs):
             if field not in result:
                 continue
@@ -482,7 +472,7 @@ def _lower(kind: int, limit: int) -> None:
         resource.setrlimit(kind, (limit, limit))
 
 
-def limit_resources(start: Dict[str, Any]) -> None:
+def limit_resources(start: dict[str, Any]) -> None:
     """Take the limits that a process can put on itself."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _lower(resource.RLIMIT_FSIZE, start["file_limit_bytes"])
@@ -506,7 +496,7 @@ def landlock_version() -> int:
     return version if version >= LEAST_VERSION else 0
 
 
-def confine(view: Dict[str, List[str]]) -> None:
+def confine(view: dict[str, list[str]]) -> None:
     """Take from this process and all its children every file that is not named here, for good (Landlock).
 
     With a new enough kernel neither signals nor abstract sockets reach out, and nothing outside can be traced. Files
@@ -552,22 +542,29 @@ def _allow(libc: ctypes.CDLL, ruleset: int, path: str, rights: int) -> None:
     os.close(place)
 
 
-def enclose(start: Dict[str, Any]) -> None:
+def enter(environment: str, variables: dict[str, str]) -> None:
+    """Become a process of the environment, as if its own interpreter had been started; what is there may run now."""
+    os.environ.update(variables)
+    if sys.prefix == environment:
+        return
+    import site  # noqa: PLC0415
+
+    sys.executable = os.path.join(environment, "bin", "python")
+    sys.prefix = sys.exec_prefix = environment
+    site.main()
+
+
+def enclose(start: dict[str, Any]) -> None:
     """Put up all walls around this process and its children."""
     limit_resources(start)
     give_up_privileges()
-    view: Dict[str, List[str]] = start["view"]
+    view: dict[str, list[str]] = start["view"]
     # Names of threads are written there.
     confine({**view, "use": [*view["use"], "/proc/%d" % os.getpid()]})
 
 
 def main(descriptor: int, lifeline: int) -> int:
-    """Serve one model until the runner says stop.
-
-    Args:
-        descriptor: The socket to the runner.
-        lifeline: See `tie_to_runner`.
-    """
+    """Serve one model until the runner says stop, through its socket; for the lifeline see `tie_to_runner`."""
     tie_to_runner(lifeline)
     faulthandler.enable()
     channel = Channel(descriptor)
@@ -575,9 +572,10 @@ def main(descriptor: int, lifeline: int) -> int:
     if frame is None:
         return 0
     number, payload = frame
-    start: Dict[str, Any] = json.loads(payload)
+    start: dict[str, Any] = json.loads(payload)
     output = Output(bytes.fromhex(start["token"]))
     enclose(start)
+    enter(start["environment"], start["variables"])
     try:
         call = load(start)
         worker = Worker(channel, output, call, start)
@@ -591,9 +589,11 @@ def main(descriptor: int, lifeline: int) -> int:
 
 if __name__ == "__main__":
     # The script's own folder is no place for the model's imports.
-    del sys.path[0]
+    sys.path[:] = [place for place in sys.path if place != os.path.dirname(sys.argv[0])]
     if sys.argv[1] == "--":
         # Another program, such as an installer of strange code, within the walls of a model.
-        enclose(json.loads(sys.argv[2]))
+        walls = json.loads(sys.argv[2])
+        enclose(walls)
+        os.environ.update(walls.get("variables", {}))
         os.execv(sys.argv[3], sys.argv[3:])  # noqa: S606 - no shell is wanted
     sys.exit(main(int(sys.argv[1]), int(sys.argv[2])))

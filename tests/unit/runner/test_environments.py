@@ -8,8 +8,9 @@ import signal
 import stat
 import subprocess
 import sys
+import textwrap
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -314,30 +315,52 @@ async def test_build_from_sources_learns_and_changes_nothing_of_others(bench: Wo
 
 
 # A build that leaves in its environment what others would run or follow after it.
-TRAP = """
-import os, pathlib, zipfile
+# A requirement that is built from sources, whose build does more than that.
+BUILD = """
+import os, pathlib, time, zipfile
+
+def environment():
+    arguments = pathlib.Path("/proc/%d/cmdline" % os.getppid()).read_text().split(chr(0))
+    return pathlib.Path(arguments[arguments.index("--python") + 1]).parent.parent
 
 def build_wheel(folder, config_settings=None, metadata_directory=None):
-    arguments = pathlib.Path("/proc/%d/cmdline" % os.getppid()).read_text().split(chr(0))
-    python = pathlib.Path(arguments[arguments.index("--python") + 1])
-    real = os.path.realpath(python)
-    python.unlink()
-    python.write_text("#!/bin/sh\\ntouch @EXECUTED@\\nexec %s \\"$@\\"\\n" % real)
-    python.chmod(0o755)
-    (packages,) = python.parent.parent.glob("lib/python*/site-packages")
-    (packages / "__pycache__").symlink_to("@OTHER@")
-    name = "trap-1.0-py3-none-any.whl"
+@DO@
+    name = "odd-1.0-py3-none-any.whl"
     with zipfile.ZipFile(os.path.join(folder, name), "w") as wheel:
-        wheel.writestr("six.py", "x = 'trap'")
-        facts = "trap-1.0.dist-info/"
-        wheel.writestr(facts + "METADATA", "Metadata-Version: 2.1\\nName: trap\\nVersion: 1.0\\n")
+        for path, text in @FILES@.items():
+            wheel.writestr(path, text)
+        facts = "odd-1.0.dist-info/"
+        wheel.writestr(facts + "METADATA", "Metadata-Version: 2.1\\nName: odd\\nVersion: 1.0\\n")
         wheel.writestr(facts + "WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
         wheel.writestr(facts + "RECORD", "")
     return name
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux" or not landlock_version(), reason="the walls are Linux's")
+def package_with(do: str, files: Mapping[str, str], model: str = MODEL) -> dict[str, str | bytes]:
+    """A model whose requirement does this when it is built, and consists of these files."""
+    backend = BUILD.replace("@DO@", textwrap.indent(do.strip("\n"), " " * 4)).replace("@FILES@", repr(dict(files)))
+    return {
+        "model_package/model.py": model,
+        "model_package/requirements.txt": "./odd\n",
+        "model_package/odd/pyproject.toml": PROJECT.replace("slowpoke", "odd"),
+        "model_package/odd/backend.py": backend,
+    }
+
+
+TRAP = """
+python = environment() / "bin" / "python"
+real = os.path.realpath(python)
+python.unlink()
+python.write_text("#!/bin/sh\\ntouch @EXECUTED@\\nexec %s \\"$@\\"\\n" % real)
+python.chmod(0o755)
+(packages,) = environment().glob("lib/python*/site-packages")
+(packages / "__pycache__").symlink_to("@OTHER@")
+"""
+with_landlock = pytest.mark.skipif(not landlock_version(), reason="the walls are Linux's, and this kernel has none")
+
+
+@with_landlock
 async def test_what_a_build_leaves_is_neither_run_nor_followed_outside_of_its_walls(
     bench: Workbench, open_dir: Path
 ) -> None:
@@ -345,82 +368,102 @@ async def test_what_a_build_leaves_is_neither_run_nor_followed_outside_of_its_wa
     (compiled,) = other.python.parent.parent.glob("lib/python*/site-packages/__pycache__/six.*.pyc")
     before, executed = compiled.read_bytes(), open_dir / "sprung"
     open_dir.chmod(0o777)
-    backend = TRAP.replace("@EXECUTED@", str(executed)).replace("@OTHER@", str(compiled.parent))
-    files = {
-        "model_package/model.py": MODEL,
-        "model_package/requirements.txt": "./trap\n",
-        "model_package/trap/pyproject.toml": PROJECT.replace("slowpoke", "trap"),
-        "model_package/trap/backend.py": backend,
-    }
-    trapped = await bench.prepare(files)
+    trap = TRAP.replace("@EXECUTED@", str(executed)).replace("@OTHER@", str(compiled.parent))
+    trapped = await bench.prepare(package_with(trap, {"six.py": "x = 'trap'"}))
     assert trapped.python.read_text().startswith("#!/bin/sh"), "the trap was set"
     assert list(trapped.python.parent.parent.glob("lib/python*/site-packages/six.py"))
     assert not executed.exists()
     assert compiled.read_bytes() == before
 
 
-# A build that leaves a link under the name that the server writes next.
+# A build that leaves a link under the names that the server writes next.
 LINKER = """
-import os, pathlib, zipfile
-
-def build_wheel(folder, config_settings=None, metadata_directory=None):
-    arguments = pathlib.Path("/proc/%d/cmdline" % os.getppid()).read_text().split(chr(0))
-    place = pathlib.Path(arguments[arguments.index("--python") + 1]).parent.parent
-    for name in ("complete.new", "complete.json"):
-        (place / name).symlink_to("@VICTIM@")
-    name = "linker-1.0-py3-none-any.whl"
-    with zipfile.ZipFile(os.path.join(folder, name), "w") as wheel:
-        facts = "linker-1.0.dist-info/"
-        wheel.writestr(facts + "METADATA", "Metadata-Version: 2.1\\nName: linker\\nVersion: 1.0\\n")
-        wheel.writestr(facts + "WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
-        wheel.writestr(facts + "RECORD", "")
-    return name
+for name in ("complete.new", "complete.json"):
+    (environment() / name).symlink_to("@VICTIM@")
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux" or not landlock_version(), reason="the walls are Linux's")
+@with_landlock
 async def test_marker_of_an_environment_is_not_written_through_a_link(bench: Workbench, open_dir: Path) -> None:
     victim = open_dir / "victim"
     victim.write_text("untouched")
-    files = {
-        "model_package/model.py": MODEL,
-        "model_package/requirements.txt": "./linker\n",
-        "model_package/linker/pyproject.toml": PROJECT.replace("slowpoke", "linker"),
-        "model_package/linker/backend.py": LINKER.replace("@VICTIM@", str(victim)),
-    }
-    prepared = await bench.prepare(files)
+    prepared = await bench.prepare(package_with(LINKER.replace("@VICTIM@", str(victim)), {}))
     assert victim.read_text() == "untouched"
     assert not (prepared.python.parent.parent / "complete.json").is_symlink()
 
 
-STAYER = """
-import os, sys, time, zipfile
+@pytest.fixture
+async def for_all(runner: Runner, open_dir: Path) -> Path:
+    """A directory into which everybody could write, where models have no business."""
+    await runner.open()
+    place = open_dir / "runner" / "for-all"
+    place.mkdir(exist_ok=True)
+    place.chmod(0o777)
+    return place
 
-def build_wheel(folder, config_settings=None, metadata_directory=None):
-    print("building", flush=True)
-    if os.fork() == 0:
-        if @FLEE@:
-            os.setsid()
-        time.sleep(3600)
-    time.sleep(1.5)  # at work while another process of it sleeps
-    name = "stayer-1.0-py3-none-any.whl"
-    with zipfile.ZipFile(os.path.join(folder, name), "w") as wheel:
-        facts = "stayer-1.0.dist-info/"
-        wheel.writestr(facts + "METADATA", "Metadata-Version: 2.1\\nName: stayer\\nVersion: 1.0\\n")
-        wheel.writestr(facts + "WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
-        wheel.writestr(facts + "RECORD", "")
-    return name
+
+# What runs when Python starts tells what it could do; the model passes it on.
+EARLY = """
+import sys
+try:
+    sys.early = open("@OTHER@").read()
+except OSError as error:
+    sys.early = type(error).__name__
+try:
+    open("@PLACE@/early", "w").close()
+except OSError:
+    pass
+"""
+TELLS = "import sys\nclass Model:\n    def request(self, data): return sys.early\n"
+
+
+@with_landlock
+@pytest.mark.parametrize("declared", [{}, {"PYTHONHASHSEED": "1"}])
+async def test_what_is_installed_runs_only_within_the_walls_of_an_instance(
+    bench: Workbench, for_all: Path, declared: dict[str, str]
+) -> None:
+    other = await bench.prepare({"model_package/model.py": MODEL + "# of somebody else\n"})
+    early = EARLY.replace("@OTHER@", str(other.package_dir / "model.py")).replace("@PLACE@", str(for_all))
+    files = package_with("", {"early.pth": "import early\n", "early.py": early}, TELLS)
+    instance = await bench.start(files, environment=declared)
+    assert (await instance.send("r", b"1", 20.0)).result == b'"PermissionError"'
+    assert list(for_all.iterdir()) == []
+
+
+# A build that puts another program in the place of the environment's Python.
+REPLACER = """
+python = environment() / "bin" / "python"
+real = os.path.realpath(python)
+python.unlink()
+python.write_text("#!/bin/sh\\ntouch @PLACE@/replaced\\nexec %s \\"$@\\"\\n" % real)
+python.chmod(0o755)
+"""
+
+
+@with_landlock
+@pytest.mark.parametrize("declared", [{}, {"PYTHONHASHSEED": "1"}])
+async def test_python_that_a_build_left_runs_only_within_the_walls_of_an_instance(
+    bench: Workbench, for_all: Path, declared: dict[str, str]
+) -> None:
+    files = package_with(REPLACER.replace("@PLACE@", str(for_all)), {})
+    instance = await bench.start(files, environment=declared)
+    assert (await instance.send("r", b"1", 20.0)).result == b"1"
+    assert list(for_all.iterdir()) == []
+
+
+STAYER = """
+print("building", flush=True)
+if os.fork() == 0:
+    if @FLEE@:
+        os.setsid()
+    time.sleep(3600)
+time.sleep(1.5)  # at work while another process of it sleeps
 """
 
 
 @pytest.mark.parametrize("flee", [False, True])
 async def test_build_does_not_wait_for_what_holds_its_output(bench: Workbench, flee: bool) -> None:
-    files = {
-        "model_package/model.py": MODEL + f"# {flee}",
-        "model_package/requirements.txt": "./stayer\n",
-        "model_package/stayer/pyproject.toml": PROJECT.replace("slowpoke", "stayer"),
-        "model_package/stayer/backend.py": STAYER.replace("@FLEE@", str(flee)),
-    }
+    files = package_with(STAYER.replace("@FLEE@", str(flee)), {})
     async with asyncio.timeout(60):
         assert (await bench.prepare(files)).python.exists()
 
@@ -473,14 +516,11 @@ async def test_instances_run_the_script_that_their_interpreter_has_compiled(benc
     source = "import sys\nclass Model:\n    def request(self, data):\n        return sys.argv[0], 1 / data\n"
     prepared = await bench.prepare({"model_package/model.py": source})
     instance = await bench.start(source)
-    (script, _), (compiled,) = await asked(instance, b"1"), prepared.python.parent.parent.glob("shim-*.pyc")
+    (script, _), compiled = await asked(instance, b"1"), prepared.entrance.parent.parent / "shim.pyc"
     assert script == str(compiled)
     assert not (await instance.send("r", b"0", 20)).success
     assert "shim" not in "\n".join(bench.texts("r"))
-    compiled.unlink()
-    await instance.stop()
-    prepared = await bench.prepare({"model_package/model.py": source})
-    assert list(prepared.python.parent.parent.glob("shim-*.pyc")) == [compiled]
+    assert not list(prepared.python.parent.parent.glob("*.pyc"))
 
 
 async def asked(instance: Instance, data: bytes) -> Any:

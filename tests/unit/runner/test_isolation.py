@@ -72,7 +72,10 @@ def _lives(process: psutil.Process) -> bool:
 
 
 def of_instances(marker: str) -> list[int]:
-    """Numbers, as this process sees them, of processes whose environment has this variable."""
+    """Numbers, as this process sees them, of processes whose environment has this variable.
+
+    One of those that a program may read at its start: others are not among those that an instance is started with.
+    """
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
@@ -143,18 +146,18 @@ async def test_directory_closed_to_others_runs_as_server_and_says_so(tmp_path: P
 
 
 async def test_timeout_kills_grandchildren(bench: Workbench) -> None:
-    instance = await bench.start(MODEL, environment={"MARK_TIMEOUT": "1"})
+    instance = await bench.start(MODEL, environment={"LC_MARK_TIMEOUT": "1"})
     with pytest.raises(RequestTimeoutError):
         await ask(instance, "[subprocess.Popen(['sleep', '600']), time.sleep(600)]", timeout_s=0.7)
     await instance.wait_closed()
-    assert await asyncio.to_thread(ends, *of_instances("MARK_TIMEOUT")) == []
+    assert await asyncio.to_thread(ends, *of_instances("LC_MARK_TIMEOUT")) == []
 
 
 async def test_stop_kills_grandchildren(bench: Workbench) -> None:
-    instance = await bench.start(MODEL, environment={"MARK_STOP": "1"})
+    instance = await bench.start(MODEL, environment={"LC_MARK_STOP": "1"})
     await ask(instance, "subprocess.Popen(['sleep', '600']).poll()")
     async with asyncio.timeout(20):
-        while len(started := of_instances("MARK_STOP")) < 2:  # between fork and exec the second has no environment
+        while len(started := of_instances("LC_MARK_STOP")) < 2:  # between fork and exec the second has no environment
             await asyncio.sleep(0.02)
     await instance.stop()
     assert await asyncio.to_thread(ends, *started) == []
@@ -172,7 +175,7 @@ async def fetch(target):
 async def main():
     runner = LocalRunner(Path(sys.argv[1]))
     prepared = await runner.prepare(Revision("killed", sys.argv[3], fetch), print)
-    instance = await runner.start(InstanceSpec(prepared, {}, {"MARK_KILLED": "1"}), print)
+    instance = await runner.start(InstanceSpec(prepared, {}, {"LC_MARK_KILLED": "1"}), print)
     await instance.send("r", json.dumps("subprocess.Popen(['sleep', '600']).poll()").encode(), 20)
     print("READY", flush=True)
     # Code that never gives the interpreter back.
@@ -195,7 +198,7 @@ async def test_killed_server_takes_its_instances_along_and_the_next_clears_up(op
         while (line := await server.stdout.readline()) != b"READY\n":
             assert line
     async with asyncio.timeout(20):
-        while len(started := of_instances("MARK_KILLED")) < 2:  # between fork and exec the second has no environment
+        while len(started := of_instances("LC_MARK_KILLED")) < 2:  # between fork and exec the second has no environment
             await asyncio.sleep(0.02)
     server.send_signal(signal.SIGKILL)
     await server.wait()
@@ -268,15 +271,15 @@ async def test_sandbox_hides_the_data_directory_and_other_processes(sandbox_prog
 
 async def test_start_after_close_of_its_caller_leaves_no_process(bench: Workbench) -> None:
     prepared = await bench.prepare({"model_package/model.py": "import time; time.sleep(600)"})
-    spec = InstanceSpec(prepared, {}, {"MARK_GIVEN_UP": "1"})
+    spec = InstanceSpec(prepared, {}, {"LC_MARK_GIVEN_UP": "1"})
     starting = asyncio.create_task(bench.runner.start(spec, bench.lines.append))
     async with asyncio.timeout(20):
-        while not of_instances("MARK_GIVEN_UP"):
+        while not of_instances("LC_MARK_GIVEN_UP"):
             await asyncio.sleep(0.02)
     starting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await starting
-    assert await asyncio.to_thread(ends, *of_instances("MARK_GIVEN_UP")) == []
+    assert await asyncio.to_thread(ends, *of_instances("LC_MARK_GIVEN_UP")) == []
 
 
 async def test_start_given_up_while_its_line_is_laid_leaves_no_process(
@@ -290,13 +293,13 @@ async def test_start_given_up_while_its_line_is_laid_leaves_no_process(
             await asyncio.Event().wait()
 
     prepared = await bench.prepare({"model_package/model.py": MODEL})
-    spec = InstanceSpec(prepared, {}, {"MARK_LINE": "1"})
+    spec = InstanceSpec(prepared, {}, {"LC_MARK_LINE": "1"})
     with monkeypatch.context() as patched:
         patched.setattr(asyncio.get_running_loop(), "create_unix_connection", lay)
         starting = asyncio.create_task(bench.runner.start(spec, bench.lines.append))
         async with asyncio.timeout(20):
             await begun.wait()
-            while not (started := of_instances("MARK_LINE")):
+            while not (started := of_instances("LC_MARK_LINE")):
                 await asyncio.sleep(0.02)
         for pid in started:  # it would go by itself when its line is closed
             os.kill(pid, signal.SIGSTOP)
@@ -318,7 +321,7 @@ async def test_process_that_flees_into_a_session_of_its_own_ends_with_its_instan
     folder.chmod(0o755)
     runner = LocalRunner(folder / "runner")
     bench = Workbench(runner)
-    mark = f"MARK_{secrets.token_hex(8)}"  # what another run of this test has left must not count
+    mark = f"LC_MARK_{secrets.token_hex(8)}"  # what another run of this test has left must not count
     instance = await bench.start(MODEL, environment={mark: "1"})
     await ask(instance, FLED)
     async with asyncio.timeout(20):
