@@ -7,9 +7,11 @@ looked at by then, nor what was declared as environment variables: these can mak
 """
 
 import asyncio
+import os
 import re
 import secrets
 import shutil
+import stat
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -21,6 +23,7 @@ from quadrat.runner.session import Session
 
 _COMPILE = "import py_compile, sys; py_compile.compile(sys.argv[1], sys.argv[2], doraise=True)"
 _COMPILED = "shim.pyc"
+_MOST_BYTES = 1024 * 1024
 # Read by Python, the loader of programs or the C library before a line of code runs.
 _AT_START = re.compile(r"(PYTHON|LD_|DYLD_|LC_|GLIBC_|MALLOC_|GCONV_).*|LANG|LANGUAGE|LOCPATH|NLSPATH|TZ|TZDIR")
 
@@ -49,34 +52,47 @@ async def provide_entrance(interpreter: Interpreter, shim: Path, session: Sessio
     place = shim.parent / f"{shim.stem}-{sha256(facts.encode()).hexdigest()[:16]}"
     program = place / "bin" / interpreter.path.name
     if not await asyncio.to_thread(program.is_symlink):
+        await asyncio.to_thread(_furnish, place, interpreter)
+    if not await asyncio.to_thread((place / _COMPILED).exists):
         # Whoever asks a model that does not run yet would wait for the compiling.
         work = await asyncio.to_thread(session.new_folder, f"shim-{secrets.token_hex(4)}", account)
         compiled = work / _COMPILED
         argv = [str(interpreter.path), "-I", "-S", "-c", _COMPILE, str(shim), str(compiled)]
-        await run(
-            Command(argv=argv, cwd=Path("/"), env={"LANG": "C.UTF-8"}, account=account),
-            lambda _line: None,
-        )
-        await asyncio.to_thread(_furnish, place, interpreter, compiled)
+        command = Command(argv=argv, cwd=Path("/"), env={"LANG": "C.UTF-8"}, account=account)
+        if await run(command, lambda _line: None) == 0:
+            await asyncio.to_thread(_keep, compiled, account, place / _COMPILED)
         await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
     return program
 
 
-def _furnish(place: Path, interpreter: Interpreter, compiled: Path) -> None:
+def _furnish(place: Path, interpreter: Interpreter) -> None:
     fresh = place.with_name(f".{place.name}-{secrets.token_hex(4)}")
     (fresh / "bin").mkdir(parents=True)
     (fresh / "bin" / interpreter.path.name).symlink_to(interpreter.path)
     version = ".".join(map(str, interpreter.version))
     facts = f"home = {interpreter.path.parent}\ninclude-system-site-packages = false\nversion = {version}\n"
     (fresh / "pyvenv.cfg").write_text(facts)
-    if compiled.exists():
-        shutil.copyfile(compiled, fresh / _COMPILED)
     for path in (fresh, fresh / "bin"):
         path.chmod(0o755)
-    for path in (fresh / "pyvenv.cfg", fresh / _COMPILED):
-        if path.exists():
-            path.chmod(0o644)
+    (fresh / "pyvenv.cfg").chmod(0o644)
     try:
         fresh.rename(place)
     except OSError:  # another process has made it meanwhile
         shutil.rmtree(fresh)
+
+
+def _keep(written: Path, account: Account, target: Path) -> None:
+    """Take over what an account wrote, but nothing to which it has put a link: the server may read what it may not."""
+    try:
+        descriptor = os.open(written, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return
+    with os.fdopen(descriptor, "rb") as source:
+        facts = os.fstat(descriptor)
+        if not stat.S_ISREG(facts.st_mode) or facts.st_uid != account.uid or facts.st_size > _MOST_BYTES:
+            return
+        data = source.read(_MOST_BYTES)
+    fresh = target.with_name(f".{target.name}-{secrets.token_hex(4)}")
+    fresh.write_bytes(data)
+    fresh.chmod(0o644)
+    fresh.rename(target)

@@ -314,7 +314,6 @@ async def test_build_from_sources_learns_and_changes_nothing_of_others(bench: Wo
                 await asyncio.sleep(0.05)
 
 
-# A build that leaves in its environment what others would run or follow after it.
 # A requirement that is built from sources, whose build does more than that.
 BUILD = """
 import os, pathlib, time, zipfile
@@ -348,6 +347,7 @@ def package_with(do: str, files: Mapping[str, str], model: str = MODEL) -> dict[
     }
 
 
+# A build that leaves in its environment what others would run or follow after it.
 TRAP = """
 python = environment() / "bin" / "python"
 real = os.path.realpath(python)

@@ -1,0 +1,68 @@
+"""Entrances of interpreters that do not do what they shall."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from quadrat.runner.accounts import Account, own_account
+from quadrat.runner.entrance import provide_entrance, script_of
+from quadrat.runner.interpreters import Interpreter, Interpreters
+from quadrat.runner.session import Session, open_session
+
+pytestmark = pytest.mark.anyio
+_STRANGER = 48_000
+
+
+@pytest.fixture
+def session(open_dir: Path) -> Iterator[Session]:
+    session = open_session(open_dir / "run")
+    yield session
+    session.close()
+
+
+@pytest.fixture
+def shim(open_dir: Path) -> Path:
+    folder = open_dir / "shim"
+    folder.mkdir(exist_ok=True)
+    folder.chmod(0o755)
+    (folder / "s.py").write_text("print(1)\n")
+    (folder / "s.py").chmod(0o644)
+    return folder / "s.py"
+
+
+def interpreter(path: Path, script: str) -> Interpreter:
+    """A program in the place of one; the last of its arguments names what it shall write."""
+    path.write_text("#!/bin/sh\nfor last; do :; done\n" + script)
+    path.chmod(0o755)
+    return Interpreter(path, (3, 11, 0))
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="all files have one owner")
+
+
+@pytest.mark.parametrize("link", ["ln -s", pytest.param("ln", marks=needs_root)])
+async def test_link_in_the_place_of_the_compiled_script_is_not_followed(
+    open_dir: Path, session: Session, shim: Path, link: str
+) -> None:
+    foreign = open_dir / "foreign"
+    foreign.write_text("of the server")
+    foreign.chmod(0o666)  # to what they may write users may make hard links
+    strange = interpreter(open_dir / f"linking{len(link)}", f'{link} {foreign} "$last"\n')
+    account = Account(_STRANGER, _STRANGER) if os.geteuid() == 0 else own_account()
+    program = await provide_entrance(strange, shim, session, account)
+    assert script_of(program, shim) == shim
+
+
+async def test_script_that_could_not_be_compiled_is_compiled_the_next_time(
+    open_dir: Path, session: Session, shim: Path
+) -> None:
+    real = await Interpreters(own_account()).find("python3.8")
+    assert real is not None
+    slow = interpreter(open_dir / "slow", f'[ -e {open_dir}/ready ] && exec {real.path} "$@"\nexit 1\n')
+    program = await provide_entrance(slow, shim, session, own_account())
+    assert script_of(program, shim) == shim
+    (open_dir / "ready").touch()
+    assert await provide_entrance(slow, shim, session, own_account()) == program
+    assert script_of(program, shim).name == "shim.pyc"
