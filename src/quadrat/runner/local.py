@@ -30,6 +30,7 @@ from quadrat.runner.lifeline import Lifeline
 from quadrat.runner.output import TOKEN_BYTES, OutputReader
 from quadrat.runner.package import find_package_dir, unpack
 from quadrat.runner.session import clear_left_over
+from quadrat.runner.shim import LATER
 from quadrat.runner.usage import INSTANCE_VARIABLE, Members
 from quadrat.runner.view import TEMPORARY, View, make_view
 from quadrat.runner.watch import Allowance, Watch, Watched, data_limit_bytes, memory_sentence
@@ -365,16 +366,15 @@ def _start_process(
         raise ValueError("an environment variable has a NUL character")
     early = read_at_start(declared)
     if early:
-        # The walls first, then the environment's own interpreter with these.
-        within = json.dumps({**walls, "variables": early})
-        argv = [str(entrance), script, "--", within, str(spec.prepared.python), script, *numbers]
+        # The walls first, then the environment's own interpreter and these; not as arguments, which everybody sees.
+        argv = [str(entrance), script, "--", json.dumps(walls), str(spec.prepared.python), script, *numbers]
     if house.sandbox is not None:
         readable = [house.lent, *_readable(house, spec)]
         argv = house.sandbox.wrap(argv, readable, place.scratch, place.temporary)
     process = subprocess.Popen(
         argv,
         cwd=place.scratch,
-        env=_variables(place, _environment(spec)),
+        env={**_variables(place, _environment(spec)), **{LATER + name: value for name, value in early.items()}},
         stdin=subprocess.DEVNULL,
         stdout=ends.output,
         stderr=ends.output,

@@ -53,6 +53,7 @@ READ_SIZE = 256 * 1024
 DESCRIPTOR_BASE = 100
 # After a request that took longer, look for cancellations before the next one begins.
 LONG_REQUEST_NS = 2000000
+LATER = "QUADRAT_LATER_"  # begins the name of a variable that counts only behind the walls
 LINE_BUFFERED = 1  # _IOLBF of stdio.h, the same in glibc, musl and macOS
 
 # Of linux/landlock.h and linux/prctl.h; the numbers of the calls are the same on all machines.
@@ -592,8 +593,8 @@ if __name__ == "__main__":
     sys.path[:] = [place for place in sys.path if place != os.path.dirname(sys.argv[0])]
     if sys.argv[1] == "--":
         # Another program, such as an installer of strange code, within the walls of a model.
-        walls = json.loads(sys.argv[2])
-        enclose(walls)
-        os.environ.update(walls.get("variables", {}))
+        enclose(json.loads(sys.argv[2]))
+        for name in [name for name in os.environ if name.startswith(LATER)]:
+            os.environ[name[len(LATER) :]] = os.environ.pop(name)
         os.execv(sys.argv[3], sys.argv[3:])  # noqa: S606 - no shell is wanted
     sys.exit(main(int(sys.argv[1]), int(sys.argv[2])))

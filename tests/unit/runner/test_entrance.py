@@ -1,12 +1,15 @@
 """Entrances of interpreters that do not do what they shall."""
 
+import dataclasses
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.unit.runner.conftest import Workbench
 
 from quadrat.runner.accounts import Account, own_account
+from quadrat.runner.base import InstanceSpec
 from quadrat.runner.entrance import provide_entrance, script_of
 from quadrat.runner.interpreters import Interpreter, Interpreters
 from quadrat.runner.session import Session, open_session
@@ -66,3 +69,24 @@ async def test_script_that_could_not_be_compiled_is_compiled_the_next_time(
     (open_dir / "ready").touch()
     assert await provide_entrance(slow, shim, session, own_account()) == program
     assert script_of(program, shim).name == "shim.pyc"
+
+
+async def test_values_of_declared_variables_are_no_arguments_which_all_users_can_see(
+    bench: Workbench, open_dir: Path
+) -> None:
+    tells = "import os\nclass Model:\n    def request(self, data): return [os.environ.get(name) for name in data]\n"
+    prepared = await bench.prepare({"model_package/model.py": tells})
+    said = open_dir / "said"
+    said.touch()
+    said.chmod(0o666)
+    entrance = open_dir / "telling" / "bin" / "python"
+    entrance.parent.mkdir(parents=True)
+    interpreter(entrance, f'echo "$@" > {said}\nexec {prepared.entrance} "$@"\n')
+    telling = dataclasses.replace(prepared, entrance=entrance)
+    declared = {"PYTHON_KEY": "hush", "OTHER_KEY": "hush-hush"}
+    instance = await bench.runner.start(InstanceSpec(telling, {}, declared), bench.lines.append)
+    bench.instances.append(instance)
+    found = await instance.send("r", b'["PYTHON_KEY", "OTHER_KEY", "QUADRAT_LATER_PYTHON_KEY"]', 20.0)
+    assert found.result == b'["hush","hush-hush",null]'
+    assert str(prepared.python) in said.read_text(), "the instance was started by the program that tells"
+    assert "hush" not in said.read_text()
