@@ -22,7 +22,12 @@ NEWEST_MINOR = 19
 
 _LANGUAGE = re.compile(r"python3\.(\d{1,2})")
 _FOLDERS = ("/usr/bin", "/usr/local/bin", "/opt/homebrew/bin")
-_PROBE = "import json, sys; print(json.dumps([list(sys.version_info[:3]), sys.implementation.name]))"
+# What is found may be a script that starts an interpreter, such as pyenv's: an entrance cannot be made of that.
+_PROBE = """
+import json, os, sys
+program = os.path.realpath(getattr(sys, "_base_executable", "") or sys.executable)
+print(json.dumps([list(sys.version_info[:3]), sys.implementation.name, program]))
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +35,7 @@ class Interpreter:
     """A Python that was seen to run.
 
     Args:
-        path: The program.
+        path: The program, behind all links and scripts that lead to it.
         version: Three numbers.
     """
 
@@ -97,12 +102,12 @@ async def probe(path: Path, account: Account) -> Interpreter | None:
     if await run(command, lines.append) != 0 or not lines:
         return None
     try:
-        version, implementation = json.loads(lines[-1])
+        version, implementation, program = json.loads(lines[-1])
     except ValueError:
         return None
     if implementation != "cpython" or version[0] != 3:
         return None
-    return Interpreter(path, (version[0], version[1], version[2]))
+    return Interpreter(Path(program), (version[0], version[1], version[2]))
 
 
 def _candidates(minor: int) -> Iterable[Path]:

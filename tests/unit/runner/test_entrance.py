@@ -1,17 +1,20 @@
-"""Entrances of interpreters that do not do what they shall."""
+"""What is started in the place of an environment's own Python."""
 
 import dataclasses
+import json
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.unit.runner.conftest import Workbench
 
+from quadrat.runner import shim as shim_module
 from quadrat.runner.accounts import Account, own_account
 from quadrat.runner.base import InstanceSpec
 from quadrat.runner.entrance import provide_entrance, script_of
-from quadrat.runner.interpreters import Interpreter, Interpreters
+from quadrat.runner.interpreters import NEWEST_MINOR, OLDEST_MINOR, Interpreter, Interpreters
 from quadrat.runner.session import Session, open_session
 
 pytestmark = pytest.mark.anyio
@@ -40,6 +43,38 @@ def interpreter(path: Path, script: str) -> Interpreter:
     path.write_text("#!/bin/sh\nfor last; do :; done\n" + script)
     path.chmod(0o755)
     return Interpreter(path, (3, 11, 0))
+
+
+# What a program may learn of the environment in which it runs.
+FACTS = """
+import json, site, sys, sysconfig
+facts = [sys.prefix, sys.exec_prefix, sys.executable, sys.base_prefix, sys.path[1:], site.PREFIXES]
+print(json.dumps([*facts, site.ENABLE_USER_SITE, sysconfig.get_paths(), sys.early]))
+"""
+ENTER = f"""
+import sys
+sys.path.insert(0, {str(Path(shim_module.__file__).parent)!r})
+import shim
+del sys.path[0]
+shim.enter(sys.argv[1], {{}})
+"""
+
+
+@pytest.mark.parametrize("minor", range(OLDEST_MINOR, NEWEST_MINOR + 1))
+async def test_process_that_entered_an_environment_is_like_one_of_its_own_python(
+    open_dir: Path, session: Session, shim: Path, minor: int
+) -> None:
+    real = await Interpreters(own_account()).find(f"python3.{minor}")
+    if real is None or real.version[1] != minor:
+        pytest.skip("this Python is not installed")
+    environment = open_dir / f"environment-{minor}"
+    subprocess.run([real.path, "-m", "venv", "--without-pip", environment], check=True)
+    (packages,) = environment.glob("lib/python*/site-packages")
+    (packages / "more").mkdir()
+    (packages / "early.pth").write_text("more\nimport sys; sys.early = True\n")
+    entrance = await provide_entrance(real, shim, session, own_account())
+    inside = subprocess.check_output([entrance, "-B", "-c", ENTER + FACTS, environment])
+    assert json.loads(inside) == json.loads(subprocess.check_output([environment / "bin" / "python", "-c", FACTS]))
 
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="all files have one owner")

@@ -246,6 +246,16 @@ async def test_probe_program_that_is_no_python_finds_nothing(tmp_path: Path) -> 
     assert await probe(tmp_path / "missing", own_account()) is None
 
 
+async def test_interpreter_behind_a_script_is_known_by_its_own_place(tmp_path: Path) -> None:
+    real = await probe(Path(sys.executable), own_account())
+    script = tmp_path / OWN_LANGUAGE
+    script.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    script.chmod(0o755)
+    assert await probe(script, own_account()) == real
+    assert real is not None
+    assert real.path == Path(sys.executable).resolve()
+
+
 # A package that is built from sources, and what its build finds out.
 SPY = """
 import json, os, zipfile
