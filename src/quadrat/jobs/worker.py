@@ -242,7 +242,14 @@ class Worker:
         except JobRefusedError as refused:
             await self._refused(job, refused)
         except Exception as error:  # noqa: BLE001 - whatever a handler raises ends its run, not the worker
-            await self._failed(job, handler, error)
+            try:
+                await self._failed(job, handler, error)
+            except _RunAgainError:
+                raise
+            except Exception:
+                # The disk is full or the database away: only the server's log can tell. The queue starts the job again.
+                _log.error("job.failure_not_recorded", attempt=job.attempt, exc_info=error)
+                raise
         finally:
             del self._running[job.id, job.attempt]
 
