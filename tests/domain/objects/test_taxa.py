@@ -1,5 +1,6 @@
 """The taxonomy on a real database."""
 
+import random
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from quadrat.errors import QuadratError
 from quadrat.objects.actions import sets, taxa
 from quadrat.objects.actions.taxa_import import import_taxa
+from quadrat.objects.columns.cache import ColumnCache
+from quadrat.objects.rules.searching import search_parts, search_pattern
+from quadrat.objects.store import taxa as store
 from quadrat.objects.types import TaxonKind
 from support.people import make_caller, unique
 
@@ -30,7 +34,7 @@ async def test_shipped_tree_has_the_classes_of_plankton_and_the_digits(tx: Async
     assert {view.taxon.name for view in await taxa.list_roots(tx)} >= {"living", "not-living", "digit"}
 
 
-async def test_search_finds_by_beginning_with_stars_and_the_preset_first(tx: AsyncConnection):
+async def test_search_finds_by_beginning_with_stars_and_the_preset_first(tx: AsyncConnection, cache: ColumnCache):
     caller = await make_caller(tx)
     project = await sets.create_set(tx, caller, unique("t"), instrument=None, is_visible=False)
     temora = await number_of(tx, "Temoridae")
@@ -39,16 +43,16 @@ async def test_search_finds_by_beginning_with_stars_and_the_preset_first(tx: Asy
         {"t": temora, "p": project},
     )
     # Taxa that other tests have made lie in the same tree.
-    names = [taxon.name for taxon, _ in await taxa.search(tx, None, "COPEPO", None)]
+    names = [taxon.name for taxon, _ in await taxa.search(tx, cache, None, "COPEPO", None)]
     assert names[0] == "Copepoda"
     assert all(name.startswith("Copepo") for name in names)
-    assert "Calanoida" in [taxon.name for taxon, _ in await taxa.search(tx, None, "cal*da", None)]
-    found = await taxa.search(tx, caller, "*ridae", project)
+    assert "Calanoida" in [taxon.name for taxon, _ in await taxa.search(tx, cache, None, "cal*da", None)]
+    found = await taxa.search(tx, cache, caller, "*ridae", project)
     assert (found[0][0].id, found[0][1]) == (temora, True)
     assert not any(is_preset for _, is_preset in found[1:])
-    assert await taxa.search(tx, caller, "co", None) == []
+    assert await taxa.search(tx, cache, caller, "co", None) == []
     with pytest.raises(QuadratError):
-        await taxa.search(tx, None, "cop", project)
+        await taxa.search(tx, cache, None, "cop", project)
 
 
 async def test_taxon_is_made_by_a_manager_with_a_unique_display_name(tx: AsyncConnection):
@@ -123,3 +127,57 @@ async def test_mark_of_the_tree_changes_with_names_and_places_and_not_with_count
     assert len(seen) == 6
     await tx.execute(text("UPDATE objects.taxon SET n_objects = 5, n_objects_below = 6 WHERE id = :id"), {"id": made})
     assert (await tx.execute(mark)).scalar_one() in seen
+
+
+async def test_search_with_a_star_in_front_finds_from_memory_what_the_database_finds(
+    tx: AsyncConnection, cache: ColumnCache
+):
+    chance = random.Random(7)
+    manager = await make_caller(tx, admin=True)
+    copepoda = await number_of(tx, "Copepoda")
+    odd = ["a%b_c\\d", "Été<egg", "x  y", "*star*", "ŒUF"]
+    for name in (unique("zz"), *(f"{name}{unique('q')}".replace("<", "(") for name in odd)):
+        await taxa.add_taxon(tx, manager, taxa.NewTaxon(name, copepoda, TaxonKind.MORPHO, manager.email))
+    names = (await tx.execute(text("SELECT display_name FROM objects.taxon ORDER BY id"))).scalars().all()
+    presets = [[], [copepoda, await number_of(tx, "Temoridae"), 10**15]]
+    queries = ["***", "*no such taxon*", "*\\*", "*%*", "*_", "*é*", "*a", "*o*a*e", "*qq*"]
+    for _ in range(150):
+        name = chance.choice([*names, *names[-10:]])
+        at = chance.randrange(len(name))
+        parts = [name[at : at + chance.randint(1, 4)], name[at + 5 : at + chance.randint(6, 9)]]
+        queries.append("*" + "*".join(part for part in parts if part))
+    for number, query in enumerate(queries):
+        parts, preset = search_parts(query), presets[number % 2]
+        by_database = await store.search_taxa(tx, parts[0], search_pattern(parts), preset, 200)
+        held = await store.read_names(tx)
+        assert held is not None
+        found = await store.find_if_unchanged(tx, held.content, held.search(parts, preset, 200))
+        assert found == by_database, query
+        if len(query) >= 3:
+            assert [each for each, _ in await taxa.search(tx, cache, None, query, None)] == (
+                await store.search_taxa(tx, parts[0], search_pattern(parts), [], 200)
+            )
+    assert cache.names is not None
+
+
+async def test_search_with_a_star_in_front_sees_new_names_and_others(tx: AsyncConnection, cache: ColumnCache):
+    manager = await make_caller(tx, admin=True)
+    ending = unique("ending")
+
+    async def found() -> list[str]:
+        return [taxon.display_name for taxon, _ in await taxa.search(tx, cache, None, f"*{ending}", None)]
+
+    assert await found() == []
+    new = taxa.NewTaxon(f"first{ending}", await number_of(tx, "Copepoda"), TaxonKind.MORPHO, manager.email)
+    made = await taxa.add_taxon(tx, manager, new)
+    assert await found() == [f"first{ending}"]
+    await tx.execute(
+        text("UPDATE objects.taxon SET display_name = :name WHERE id = :id"), {"name": f"other{ending}", "id": made}
+    )
+    assert await found() == [f"other{ending}"]
+    before = cache.names
+    assert await found() == [f"other{ending}"]
+    assert cache.names is before, "what has not changed is not read again"
+    assert await store.read_names(tx, most=5) is None, "too many for the memory"
+    with pytest.raises(UnicodeEncodeError):
+        await taxa.search(tx, cache, None, "*\ud800a", None)

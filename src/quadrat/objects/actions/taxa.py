@@ -1,5 +1,6 @@
 """Looking at the taxonomy, searching it, adding to it."""
 
+import asyncio
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,8 @@ from quadrat.jobs.actions import enqueue
 from quadrat.jobs.types import Queueing
 from quadrat.objects.actions.access import forbidden, open_set
 from quadrat.objects.actions.sets import Right, SetFilter, search_sets
-from quadrat.objects.rules.searching import search_pattern
+from quadrat.objects.columns.cache import ColumnCache
+from quadrat.objects.rules.searching import search_parts, search_pattern
 from quadrat.objects.store import sets as set_store
 from quadrat.objects.store import taxa as store
 from quadrat.objects.types import Permission, Taxon, TaxonId, TaxonKind
@@ -22,6 +24,7 @@ RECOUNT = "objects.recount_taxa"
 _RECOUNT_EVERY = timedelta(hours=1)
 _MOST_FOUND = 200
 _SHORTEST_SEARCH = 3
+_TRIES = 3  # to see a tree that does not change meanwhile
 _NAME = re.compile(r"[^\x00-\x1f\x7f<>]{1,200}")
 
 
@@ -82,11 +85,18 @@ async def _viewed(tx: AsyncConnection, taxa: Sequence[Taxon]) -> list[TaxonView]
 
 
 async def search(
-    tx: AsyncConnection, caller: Caller | None, query: str, project_id: ProjectId | None
+    tx: AsyncConnection, cache: ColumnCache, caller: Caller | None, query: str, project_id: ProjectId | None
 ) -> Sequence[tuple[Taxon, bool]]:
     """Taxa whose display name begins so, and whether each is in the project's preset, which comes first.
 
     Fewer than three characters find what the caller has used in the project last, and nothing for others.
+
+    Args:
+        tx: The transaction.
+        cache: What is held in memory.
+        caller: Who searches.
+        query: What was typed; spaces and stars stand for anything.
+        project_id: Where the caller works.
 
     Raises:
         QuadratError: not_found, forbidden, for the project.
@@ -103,8 +113,32 @@ async def search(
         found = [taxa[id_] for id_ in recent if id_ in taxa]
         begins = query.strip().lower()
         return [(taxon, taxon.id in preset) for taxon in found if taxon.display_name.lower().startswith(begins)]
-    begins, pattern = search_pattern(query)
-    return [(taxon, taxon.id in preset) for taxon in await store.search_taxa(tx, begins, pattern, preset, _MOST_FOUND)]
+    parts = search_parts(query)
+    taxa_found = None
+    if not parts[0] and "\0" not in query:
+        taxa_found = await _search_names(tx, cache, parts, preset)
+    if taxa_found is None:
+        taxa_found = await store.search_taxa(tx, parts[0], search_pattern(parts), preset, _MOST_FOUND)
+    return [(taxon, taxon.id in preset) for taxon in taxa_found]
+
+
+async def _search_names(
+    tx: AsyncConnection, cache: ColumnCache, parts: Sequence[str], preset: Collection[int]
+) -> Sequence[Taxon] | None:
+    """What has the parts anywhere, for which the database would look at every name; None to have it do so."""
+    names = cache.names
+    for _ in range(_TRIES):
+        if names is None:
+            names = await store.read_names(tx)
+            if names is None:
+                return None
+        ids = await asyncio.to_thread(names.search, parts, preset, _MOST_FOUND)
+        found = await store.find_if_unchanged(tx, names.content, ids)
+        if found is not None:
+            cache.names = names
+            return found
+        names = None
+    return None
 
 
 async def add_taxon(tx: AsyncConnection, caller: Caller, new: NewTaxon) -> TaxonId:

@@ -22,6 +22,7 @@ from quadrat.objects.columns.files import ColumnFiles
 from quadrat.objects.columns.locks import ReadWriteLock
 from quadrat.objects.columns.rows import Rows
 from quadrat.objects.frames.frame import Decisions, Frame, View
+from quadrat.objects.frames.names import TaxonNames
 from quadrat.objects.frames.sorting import Permutation
 from quadrat.objects.frames.specs import (
     ACQUISITION,
@@ -139,6 +140,7 @@ class ColumnCache:
         self._files = ColumnFiles(folder)
         self._budget_bytes = budget_bytes
         self.rows = Rows(budget_bytes // 4)
+        self.names: TaxonNames | None = None
         self._entries: dict[ProjectId, _Entry] = {}
         self._used: dict[tuple[ProjectId, Column], int] = {}
         self._uses = 0

@@ -1,19 +1,20 @@
 """What people type into search fields, as patterns. Pure."""
 
 import re
+from collections.abc import Sequence
 
 _WILD = re.compile(r"[ *]+")
 _SPECIAL = re.compile(r"([\\%_])")
 
 
-def search_pattern(query: str) -> tuple[str, str]:
-    """The beginning that matches have, and the whole as a LIKE pattern: spaces and stars stand for anything.
+def search_parts(query: str) -> list[str]:
+    """What matches begin with, and what they have behind it: spaces and stars stand for anything. Lower case."""
+    return _WILD.split(query.strip().lower())
 
-    Lower case; what was typed matches at the beginning.
-    """
-    parts = _WILD.split(query.strip().lower())
-    escaped = [_SPECIAL.sub(r"\\\1", part) for part in parts]
-    return parts[0], "%".join(escaped) + "%"
+
+def search_pattern(parts: Sequence[str]) -> str:
+    """The parts as a LIKE pattern."""
+    return "%".join(_SPECIAL.sub(r"\\\1", part) for part in parts) + "%"
 
 
 def star_pattern(query: str) -> str:

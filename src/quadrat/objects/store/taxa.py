@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 import psycopg
 from sqlalchemy import Select, func, insert, literal, or_, select, text
@@ -12,10 +13,14 @@ from sqlalchemy.types import BigInteger
 from quadrat.identity import tables as identity
 from quadrat.identity.actions.access import visible
 from quadrat.identity.types import Caller, ProjectId
-from quadrat.objects.tables import project, project_taxon, reclassification, taxon
+from quadrat.objects.frames.names import TaxonNames
+from quadrat.objects.store.arrays import binary_row, read_ids
+from quadrat.objects.tables import project, project_taxon, reclassification, taxon, tree
 from quadrat.objects.types import Taxon, TaxonId, TaxonKind, TaxonStatus
 
 _MOST_CHILDREN = 100_000
+_MOST_NAMES = 1_000_000  # in memory, to be searched
+_lowered = func.lower(taxon.c.display_name).collate("C")
 _COLUMNS = (
     taxon.c.id,
     taxon.c.parent_id,
@@ -89,13 +94,40 @@ async def search_taxa(
         preset: Come first.
         limit: At most so many.
     """
-    lowered = func.lower(taxon.c.display_name).collate("C")
-    query = _select().where(lowered.like(pattern))
+    query = _select().where(_lowered.like(pattern))
     if begins:  # else every name is looked at, and two comparisons more would take twice as long
-        query = query.where(lowered >= begins, lowered < _after(begins))
+        query = query.where(_lowered >= begins, _lowered < _after(begins))
     first = taxon.c.id.in_(list(preset)).desc() if preset else None
-    ordered = query.order_by(*([] if first is None else [first]), lowered, taxon.c.id).limit(limit)
+    ordered = query.order_by(*([] if first is None else [first]), _lowered, taxon.c.id).limit(limit)
     return [_to_taxon(row) for row in await tx.execute(ordered)]
+
+
+_NAMES = """
+SELECT (SELECT content FROM objects.tree),
+       string_agg(int8send(id), ''::bytea ORDER BY name, id),
+       string_agg(convert_to(name, 'UTF8'), '\\x00'::bytea ORDER BY name, id)
+FROM (SELECT id, lower(display_name) COLLATE "C" AS name FROM objects.taxon) names
+WHERE (SELECT count(*) FROM (SELECT FROM objects.taxon LIMIT %(most)s + 1) counted) <= %(most)s
+"""
+
+
+async def read_names(tx: AsyncConnection, most: int = _MOST_NAMES) -> TaxonNames | None:
+    """The display names of all taxa; None when there are none, or more than memory should hold."""
+    row = await binary_row(tx, _NAMES, {"most": most})
+    if row is None or row[0] is None or row[1] is None:
+        return None
+    return TaxonNames(row[0], read_ids(row[1]), row[2])
+
+
+async def find_if_unchanged(tx: AsyncConnection, content: UUID, ids: Sequence[int]) -> list[Taxon] | None:
+    """Taxa in the order of their numbers; None when the tree has another content by now."""
+    wanted = taxon.c.id == func.any(literal(list(ids), ARRAY(BigInteger)))
+    query = select(tree.c.content, *_COLUMNS).select_from(tree.outerjoin(taxon, wanted))
+    rows = (await tx.execute(query)).all()
+    if not rows or rows[0][0] != content:
+        return None
+    found = {row[1]: _to_taxon(row[1:]) for row in rows if row[1] is not None}
+    return [found[id_] for id_ in ids if id_ in found]
 
 
 def _after(begins: str) -> str:
@@ -112,8 +144,8 @@ async def insert_taxon(tx: AsyncConnection, parent: Taxon, values: Mapping[str, 
 
 async def display_names_like(tx: AsyncConnection, names: Collection[str]) -> set[str]:
     """Those of the display names that are taken, in lower case."""
-    lowered = func.lower(taxon.c.display_name).collate("C")
-    return set((await tx.execute(select(lowered).where(lowered.in_([name.lower() for name in names])))).scalars())
+    taken = select(_lowered).where(_lowered.in_([name.lower() for name in names]))
+    return set((await tx.execute(taken)).scalars())
 
 
 async def lock_names(tx: AsyncConnection) -> None:

@@ -7,6 +7,7 @@ from fastapi import Query
 from quadrat.api.ecotaxa.auth import Anyone, SignedIn
 from quadrat.api.ecotaxa.convert import taxa as convert
 from quadrat.api.ecotaxa.numbers import Number
+from quadrat.api.ecotaxa.routes.object_sets import Columns
 from quadrat.api.ecotaxa.schemas.taxa import (
     NewTaxonRsp,
     ReclassificationModel,
@@ -58,13 +59,15 @@ async def query_taxa_usage(tx: Tx, caller: Anyone, taxon_id: Number) -> list[Tax
 @router.get("/taxon_set/search", operation_id="search_taxa")
 async def search_taxa(
     tx: Tx,
+    columns: Columns,
     caller: Anyone,
     query: Annotated[str, Query(max_length=200)],
     project_id: Annotated[Number | None, Query()] = None,
 ) -> list[TaxaSearchRsp]:
     """Taxa by the beginning of their names; space and * stand for anything."""
     place = None if project_id is None or project_id < 0 else ProjectId(project_id)
-    return [convert.found(taxon, is_preset) for taxon, is_preset in await taxa.search(tx, caller, query, place)]
+    found = await taxa.search(tx, columns, caller, query, place)
+    return [convert.found(taxon, is_preset) for taxon, is_preset in found]
 
 
 @router.get("/taxon_set/query", operation_id="query_taxa_set")
