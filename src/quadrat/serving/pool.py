@@ -229,8 +229,9 @@ class Pool:
             PoolClosedError: The version is gone.
         """
         deadline = self._loop.time() + timeout_s
+        again = False
         while True:
-            member = self._reserve_now(batch) or await self._wait(None if batch else deadline, batch)
+            member = self._reserve_now(batch) or await self._wait(None if batch else deadline, batch, again)
             remaining = timeout_s if batch else deadline - self._loop.time()
             try:
                 return await self._send(member, request_id, data, remaining)
@@ -238,7 +239,8 @@ class Pool:
                 if error.began:
                     raise
             except RecalledError:
-                continue
+                pass
+            again = True
 
     def begin(self, request_id: UUID, data: bytes, timeout_s: float, on_end: OnEnd) -> Flight | None:
         """Run one direct request as `run` does, if an instance has a place for it right now.
@@ -347,8 +349,8 @@ class Pool:
         """Whether it may be given requests."""
         return not member.expected_end and member.instance.alive and member.recipe == self._recipe
 
-    async def _wait(self, deadline: float | None, batch: bool) -> _Member:
-        waiter = self._line.join(batch=batch)
+    async def _wait(self, deadline: float | None, batch: bool, again: bool) -> _Member:
+        waiter = self._line.join(batch=batch, again=again)
         timer = None if deadline is None else self._loop.call_at(deadline, _too_late, waiter)
         # Those before may have given up.
         self._serve_waiting()

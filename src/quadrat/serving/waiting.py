@@ -18,10 +18,14 @@ class WaitingLine(Generic[Place]):
         self._direct: deque[asyncio.Future[Place]] = deque()
         self._batch: deque[asyncio.Future[Place]] = deque()
 
-    def join(self, *, batch: bool) -> "asyncio.Future[Place]":
-        """Wait at the end; the future gives the place."""
+    def join(self, *, batch: bool, again: bool = False) -> "asyncio.Future[Place]":
+        """Wait at the end, or first of their kind for those who had a place and lost it; the future gives the place."""
         waiter: asyncio.Future[Place] = asyncio.get_running_loop().create_future()
-        (self._batch if batch else self._direct).append(waiter)
+        queue = self._batch if batch else self._direct
+        if again:
+            queue.appendleft(waiter)
+        else:
+            queue.append(waiter)
         return waiter
 
     def is_before(self, *, batch: bool) -> bool:

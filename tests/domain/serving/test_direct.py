@@ -221,6 +221,30 @@ class Model:
     assert [result_of(await task) for task in asked] == ["a", "b", "c", "d"]
 
 
+async def test_request_that_was_at_hand_keeps_its_turn_when_the_one_before_it_takes_long(
+    serving: ServingHouse, engine: Engine, gates: Gates
+):
+    source = f"""
+import os, time
+
+class Model:
+    def request(self, data):
+        open(os.path.join({str(gates.folder)!r}, data + ".began"), "w").close()
+        time.sleep(0.5 if data == "a" else 0.015)
+        return data
+"""
+    path = await serving.serve(source, maximum_instances=1)
+    for number in range(20):  # until it is known how long they take
+        await engine.ask(path, quoted(f"before-{number}"))
+    ended: list[str] = []
+
+    async def ask(name: str) -> None:
+        ended.append(result_of(await engine.ask(path, quoted(name))))
+
+    await asyncio.gather(*map(ask, "abcdef"))
+    assert ended == list("abcdef")
+
+
 async def test_request_behind_one_that_takes_the_instance_along_is_run_anew(serving: ServingHouse, engine: Engine):
     path = await serving.serve(PLAIN["eval"], maximum_instances=1)
     deployment = await opened(serving, engine, path)

@@ -15,6 +15,17 @@ async def test_direct_goes_before_batch_and_each_in_order():
     assert served == [first, second, batch]
 
 
+async def test_who_had_a_place_before_is_first_of_its_kind():
+    line: WaitingLine[str] = WaitingLine()
+    batch, direct = line.join(batch=True), line.join(batch=False)
+    again = line.join(batch=True, again=True)
+    served = []
+    while (waiter := line.next()) is not None:
+        waiter.set_result("seat")
+        served.append(waiter)
+    assert served == [direct, again, batch]
+
+
 async def test_newcomer_stands_behind_its_own_kind_and_batch_behind_all():
     line: WaitingLine[str] = WaitingLine()
     assert not line.is_before(batch=True)
