@@ -3,6 +3,8 @@
 import io
 import os
 import signal
+import subprocess
+import sys
 import tempfile
 import threading
 import zipfile
@@ -165,3 +167,40 @@ def test_what_fled_from_an_instance_ends_with_a_killed_server(serve: Callable[..
     wait_for(lambda: sleepers(seconds))
     server.kill()
     wait_for(lambda: not sleepers(seconds))
+
+
+# Holds on to the directory of its instances for a while after the pipe to its worker has ended.
+SLOW_TO_DIE = """
+import fcntl, os, subprocess, sys, time
+
+data, go = sys.argv[1:]
+place = os.path.join(data, "runner", "run", f"{os.getpid()}-slow")
+os.mkdir(place)
+lock = os.open(os.path.join(place, "lock"), os.O_RDWR | os.O_CREAT)
+fcntl.flock(lock, fcntl.LOCK_EX)
+command = [sys.executable, "-m", "quadrat.cli.main", "--data-dir", data, "worker", "--stop-with-parent"]
+worker = subprocess.Popen(command, stdin=subprocess.PIPE)
+while not os.path.exists(go):
+    time.sleep(0.02)
+worker.stdin.close()
+time.sleep(1)
+os._exit(0)
+"""
+
+
+def test_what_a_server_left_that_takes_its_time_to_die_is_cleared_away(serve: Callable[..., Server], tmp_path: Path):
+    server = serve()
+    data = server.data_dir.resolve()
+    with psycopg.connect(psycopg_dsn(EmbeddedPostgres(data).url), autocommit=True) as conn:
+
+        def at_work() -> int:
+            return int((conn.execute("SELECT count(*) FROM procrastinate_workers").fetchone() or (0,))[0])
+
+        before = wait_for(at_work)
+        dying = subprocess.Popen([sys.executable, "-c", SLOW_TO_DIE, str(data), str(tmp_path / "go")])
+        left = data / "runner" / "run" / f"{dying.pid}-slow"
+        wait_for(lambda: at_work() > before)
+        assert left.is_dir()
+        (tmp_path / "go").touch()
+        assert dying.wait(30) == 0
+        wait_for(lambda: not left.exists())

@@ -4,7 +4,7 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -152,11 +152,11 @@ async def _worker(settings: Settings) -> AsyncIterator[None]:
         stdin=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
-    assert process.stdin is not None  # noqa: S101 - a pipe
     try:
         yield
     finally:
-        process.stdin.close()
+        with suppress(ProcessLookupError):
+            process.terminate()
         await process.wait()
 
 

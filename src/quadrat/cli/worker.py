@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -50,6 +51,7 @@ _HANDLERS = (
 # Not while a server that has just started has better things to do.
 _FIRST_PURGE = timedelta(minutes=10)
 _FIRST_RECOUNT = timedelta(minutes=1)
+_DYING_S, _LOOK_S = 5.0, 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,14 +129,14 @@ async def _work(settings: Settings, url: str, *, stop_with_parent: bool) -> None
     runner = open_runner(settings)
     clearing: list[asyncio.Task[None]] = []
     if stop_with_parent:
+        parent = os.getppid()
 
         def on_stdin() -> None:
             # A pipe into which nobody writes: it can be read when the parent is gone.
             if not os.read(sys.stdin.fileno(), 1):
                 loop.remove_reader(sys.stdin.fileno())
                 stop.set()
-                # Killed, it could not end what its models had started in sessions of their own.
-                clearing.append(asyncio.create_task(runner.clear_left_over()))
+                clearing.append(asyncio.create_task(_clear_after(parent, runner)))
 
         loop.add_reader(sys.stdin.fileno(), on_stdin)
     db = Database(url, pool_size=settings.worker_concurrency * 2 + 2)
@@ -176,6 +178,16 @@ async def _work(settings: Settings, url: str, *, stop_with_parent: bool) -> None
         await asyncio.gather(*clearing, return_exceptions=True)
         await runner.close()
         await db.close()
+
+
+async def _clear_after(parent: int, runner: LocalRunner) -> None:
+    """End what the parent's models had started in sessions of their own: killed, it could not."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_DYING_S):
+            # It closes one file after the other: the pipe to here may end before it lets go of its instances.
+            while os.getppid() == parent:  # noqa: ASYNC110 - nothing tells of its end on every system
+                await asyncio.sleep(_LOOK_S)
+    await runner.clear_left_over()
 
 
 def _mailer(settings: Settings) -> Mailer | None:
