@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,11 @@ from quadrat.errors import ErrorKind, QuadratError
 from quadrat.identity.authenticator import Authenticator
 from quadrat.objects.actions.objects import erase_objects
 from quadrat.objects.actions.queries import ListRequest, list_objects
-from quadrat.objects.columns.cache import ColumnCache
+from quadrat.objects.columns.cache import ColumnCache, Needs
 from quadrat.objects.door import Door
+from quadrat.objects.frames.specs import TAXON
 from quadrat.objects.intake import Intake
-from quadrat.objects.store.clock import KEPT_CHANGES
+from quadrat.objects.store.clock import KEPT_CHANGES, read_clock
 from quadrat.objects.types import State
 from support.object_sets import COUNTS, make_object_set
 from support.people import make_caller
@@ -202,15 +204,18 @@ async def test_decisions_on_the_same_objects_are_made_one_after_the_other(
 async def test_former_changes_are_forgotten_and_columns_that_know_less_read_anew(
     db: Database, cache: ColumnCache, intake: Intake, tmp_path: Path
 ):
-    late = ColumnCache(db, tmp_path / "late", 10**7)
+    late, slow = (ColumnCache(db, tmp_path / name, 10**7) for name in ("late", "slow"))
     async with db.begin() as tx:
         person = await make_caller(tx, admin=True)
         made = await make_object_set(tx, person, 30)
-        for columns in (cache, late):
+        for columns in (cache, late, slow):
             await list_objects(tx, columns, person, made.project_id, ListRequest({}))
+        seen = await read_clock(tx, made.project_id)
     given = {}
     for number in range(KEPT_CHANGES + 64):
-        object_id, taxon = made.objects[number % 30], made.taxa[number // 30 % 2]
+        object_id, taxon = made.objects[1 + number % 29], made.taxa[number // 29 % 2]
+        if number == 0:  # what is told of this one is forgotten
+            object_id, taxon = made.objects[0], made.taxa[3]
         await intake.classify(person, np.array([object_id]), np.array([taxon]), State.VALIDATED)
         given[object_id] = taxon
     async with db.begin() as tx:
@@ -222,5 +227,11 @@ async def test_former_changes_are_forgotten_and_columns_that_know_less_read_anew
         assert (horizon % 32, last - KEPT_CHANGES - horizon < 32) == (0, True)
         assert oldest.scalar_one() == horizon + 1
         found = await list_objects(tx, late, person, made.project_id, ListRequest({"taxo": str(made.taxa[0])}))
+        expected = [given[id_] for id_ in made.objects]
         assert found.object_ids.tolist() == [id_ for id_ in made.objects if given[id_] == made.taxa[0]]
-    await late.close()
+        # Somebody looked at the clock before the first of these changes, and asks what happened after the last.
+        one_more = replace(seen, last=seen.last + 1)
+        async with slow.reading(tx, made.project_id, Needs(), clock=one_more) as reading:
+            assert reading.view.values[TAXON].tolist() == expected
+    for columns in (late, slow):
+        await columns.close()

@@ -282,7 +282,7 @@ class ColumnCache:
             return frame
         if frame is not None and frame.number >= clock.horizon:
             changes = await changes_after(tx, project_id, frame.number)
-            if not any(change.object_ids is None or change.kind is ChangeKind.ADDED for change in changes):
+            if changes is not None and not any(map(_needs_everything, changes)):
                 await self._apply(tx, project_id, frame, changes, clock)
                 return frame
         while True:
@@ -377,6 +377,10 @@ class ColumnCache:
             else:
                 entry.frame.drop(column)
                 total -= before - entry.frame.nbytes
+
+
+def _needs_everything(change: NotedChange) -> bool:
+    return change.object_ids is None or change.kind is ChangeKind.ADDED
 
 
 def _is_ready(frame: Frame, clock: ClockState, wanted: set[Column], *, annotations: bool) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
-from sqlalchemy import LargeBinary, case, column, delete, func, literal, null, select, update
+from sqlalchemy import LargeBinary, and_, case, column, delete, func, literal, null, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -162,17 +162,26 @@ async def read_clock(tx: AsyncConnection, project_id: ProjectId) -> ClockState:
     return NEVER if row is None else ClockState(row[0], row[1], row[2])
 
 
-async def changes_after(tx: AsyncConnection, project_id: ProjectId, number: int) -> list[NotedChange]:
-    """The later changes, oldest first."""
+async def changes_after(tx: AsyncConnection, project_id: ProjectId, number: int) -> list[NotedChange] | None:
+    """The later changes, oldest first; None when one of them is not explained any more.
+
+    Changes and horizon are of one moment: others may forget changes between two statements.
+    """
     packed = select(func.string_agg(func.int8send(column("id")), literal(b"", LargeBinary))).select_from(
         func.unnest(change.c.object_ids).alias("id")
     )
+    later = and_(change.c.project_id == clock.c.project_id, change.c.number > number)
     query = (
-        select(change.c.number, change.c.kind, change.c.object_ids.is_(None), packed.scalar_subquery())
-        .where(change.c.project_id == project_id, change.c.number > number)
+        select(clock.c.horizon, change.c.number, change.c.kind, change.c.object_ids.is_(None), packed.scalar_subquery())
+        .select_from(clock.outerjoin(change, later))
+        .where(clock.c.project_id == project_id)
         .order_by(change.c.number)
     )
+    rows = (await tx.execute(query)).all()
+    if rows and rows[0][0] > number:
+        return None
     return [
-        NotedChange(row[0], ChangeKind(row[1]), None if row[2] else read_ids(row[3] or b""))
-        for row in await tx.execute(query)
+        NotedChange(row[1], ChangeKind(row[2]), None if row[3] else read_ids(row[4] or b""))
+        for row in rows
+        if row[1] is not None
     ]
