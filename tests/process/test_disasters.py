@@ -1,5 +1,9 @@
 """The database is away, the disk is full: each API says so in its own words, and all goes on without a restart."""
 
+import os
+import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -149,3 +153,20 @@ def test_disk_full_is_said_in_the_words_of_each_api_and_passes(serve: Serve, sma
     more = _ask(server, "ubiops", method="POST", json={"name": "after", "organization_name": organization})
     assert more.status_code == 201
     assert server.process.poll() is None
+
+
+def test_worker_that_starts_while_the_database_is_away_waits_for_it(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        gone.settimeout(60)
+        url = f"postgresql://nobody@127.0.0.1:{gone.getsockname()[1]}/none"
+        command = [sys.executable, "-m", "quadrat.cli.main", "--data-dir", str(tmp_path), "worker"]
+        worker = subprocess.Popen(command, env={**os.environ, "QUADRAT_DATABASE_URL": url})
+        try:
+            for _ in range(12):  # more often than one look takes
+                gone.accept()[0].close()
+            assert worker.poll() is None
+            worker.terminate()
+            assert worker.wait(30) == 0
+        finally:
+            worker.kill()
+            worker.wait()

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import structlog
 
 from quadrat import log
 from quadrat.base.priority import stand_back
@@ -19,7 +18,7 @@ from quadrat.base.sealing import Sealer
 from quadrat.cli.house import HouseError, database_url, embedded
 from quadrat.cli.keys import open_sealer, secret_key
 from quadrat.db.engine import Database
-from quadrat.errors import QuadratError
+from quadrat.errors import ErrorKind, QuadratError
 from quadrat.gaze.tasks.handlers import HANDLERS as GAZE_HANDLERS
 from quadrat.jobs.registry import Registry
 from quadrat.jobs.tasks import HANDLERS as JOB_HANDLERS
@@ -53,7 +52,6 @@ _HANDLERS = (
 # Not while a server that has just started has better things to do.
 _FIRST_PURGE = timedelta(minutes=10)
 _FIRST_RECOUNT = timedelta(minutes=1)
-_log = structlog.get_logger(__name__)
 _DYING_S, _LOOK_S, _AGAIN_S = 5.0, 0.02, 1.0
 
 
@@ -170,12 +168,12 @@ async def _work(settings: Settings, url: str, *, stop_with_parent: bool) -> None
         concurrency=settings.worker_concurrency,
         timing=WorkerTiming(grace_s=settings.shutdown_grace_s),
     )
-    planning = asyncio.create_task(_plan(db), name="worker-plan")
     try:
-        await worker.run(stop)
+        async with asyncio.TaskGroup() as group:
+            planning = group.create_task(_plan(db), name="worker-plan")
+            await worker.run(stop)
+            planning.cancel()
     finally:
-        planning.cancel()
-        await asyncio.gather(planning, return_exceptions=True)
         await decoders.close()
         await places.proxy.stop()
         await asyncio.gather(*clearing, return_exceptions=True)
@@ -190,11 +188,10 @@ async def _plan(db: Database) -> None:
             async with db.begin() as tx:
                 await purge_daily(tx, after=_FIRST_PURGE)
                 await recount_later(tx, _FIRST_RECOUNT)
-        except QuadratError:
+        except QuadratError as error:
+            if error.kind is not ErrorKind.UNAVAILABLE:
+                raise
             await asyncio.sleep(_AGAIN_S)
-        except Exception:  # noqa: BLE001 - those who ask for jobs are served all the same
-            _log.exception("worker.plan_failed")
-            return
         else:
             return
 

@@ -358,12 +358,15 @@ def package_with(do: str, files: Mapping[str, str], model: str = MODEL) -> dict[
 
 
 # A build that leaves in its environment what others would run or follow after it.
-TRAP = """
+# A build that puts another program in the place of the environment's Python.
+REPLACER = """
 python = environment() / "bin" / "python"
 real = os.path.realpath(python)
 python.unlink()
 python.write_text("#!/bin/sh\\ntouch @EXECUTED@\\nexec %s \\"$@\\"\\n" % real)
 python.chmod(0o755)
+"""
+TRAP = f"""{REPLACER}
 (packages,) = environment().glob("lib/python*/site-packages")
 (packages / "__pycache__").symlink_to("@OTHER@")
 """
@@ -441,22 +444,12 @@ async def test_what_is_installed_runs_only_within_the_walls_of_an_instance(
     assert list(for_all.iterdir()) == []
 
 
-# A build that puts another program in the place of the environment's Python.
-REPLACER = """
-python = environment() / "bin" / "python"
-real = os.path.realpath(python)
-python.unlink()
-python.write_text("#!/bin/sh\\ntouch @PLACE@/replaced\\nexec %s \\"$@\\"\\n" % real)
-python.chmod(0o755)
-"""
-
-
 @with_landlock
 @pytest.mark.parametrize("declared", [{}, {"PYTHONHASHSEED": "1"}])
 async def test_python_that_a_build_left_runs_only_within_the_walls_of_an_instance(
     bench: Workbench, for_all: Path, declared: dict[str, str]
 ) -> None:
-    files = package_with(REPLACER.replace("@PLACE@", str(for_all)), {})
+    files = package_with(REPLACER.replace("@EXECUTED@", str(for_all / "replaced")), {})
     instance = await bench.start(files, environment=declared)
     assert (await instance.send("r", b"1", 20.0)).result == b"1"
     assert list(for_all.iterdir()) == []
