@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import signal
 from collections.abc import Iterator
 from functools import partial
@@ -16,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from quadrat.api.events import EventHub
 from quadrat.api.ubiops.express import Express
 from quadrat.app import Keys, create_app
+from quadrat.base.garbage import settle
 from quadrat.cli.joined_writes import JoinedWrites
 from quadrat.cli.keys import open_sealer, secret_key
 from quadrat.cli.saying import say
@@ -28,7 +28,6 @@ from quadrat.settings import Settings
 
 _log = structlog.get_logger(__name__)
 _WATCH_S = 1.0
-_GC_THRESHOLD = 10_000
 
 
 class _WebServer(uvicorn.Server):
@@ -50,10 +49,7 @@ class _WebServer(uvicorn.Server):
     async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
         await super().startup(sockets)  # type: ignore[arg-type]
         if self.started:
-            # What is there now stays for good: looking through all of it again and again would hold up requests.
-            gc.collect()
-            gc.freeze()
-            gc.set_threshold(_GC_THRESHOLD, 20, 50)
+            settle()
             self.announce()
             self._workers.start()
             self.lifespan.state["engine"].warm_up()

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from quadrat import log
+from quadrat.base.garbage import settle
 from quadrat.base.priority import stand_back
 from quadrat.base.sealing import Sealer
 from quadrat.cli.house import HouseError, database_url, embedded
@@ -169,6 +170,7 @@ async def _work(settings: Settings, url: str, *, stop_with_parent: bool) -> None
         timing=WorkerTiming(grace_s=settings.shutdown_grace_s),
     )
     try:
+        settle()
         async with asyncio.TaskGroup() as group:
             planning = group.create_task(_plan(db), name="worker-plan")
             await worker.run(stop)

@@ -230,6 +230,14 @@ async def test_ranks_are_given_or_follow_and_100_is_reserved(lab: Lab, tmp_path:
     await lab.load(archive_of(tmp_path / "a.zip", rows))
     found = await lab.rows("SELECT file_name, rank FROM objects.image WHERE project_id = :p ORDER BY 1")
     assert [rank for _, rank in found] == [5, 6, 100, 7, 2]
+    more = [row(1, img_file_name="more1.png"), row(1, img_file_name="more2.png", img_rank="100")]
+    many = [row(2, img_file_name=f"{at:02}.png", img_rank="0" if at == 11 else "") for at in range(14)]
+    await lab.load(archive_of(tmp_path / "b.zip", [*more, *many]))
+    of_each = await lab.rows(
+        "SELECT array_agg(i.rank ORDER BY i.id) FROM objects.image i JOIN objects.fact f ON f.object_id = i.object_id "
+        "WHERE i.project_id = :p GROUP BY f.orig_id ORDER BY f.orig_id"
+    )
+    assert [ranks for (ranks,) in of_each] == [[5, 6, 100, 7, 2, 8, 9], [*range(14)]]
 
 
 async def test_unknown_names_are_asked_for_and_the_answer_is_used(lab: Lab, tmp_path: Path):

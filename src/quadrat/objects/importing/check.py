@@ -26,6 +26,7 @@ from quadrat.objects.store.imports import KnownObject, ProjectContent
 
 Value = TypeVar("Value")
 _RESERVED_RANK = 100
+_FEW_RANKS = 8
 _HUMAN = frozenset({"V", "D"})
 
 
@@ -53,6 +54,7 @@ class LineCheck:
         self._db = db
         self._place = place
         self._options = options
+        self._updates = options.updates
         self._content = content
         self._problems = problems
         self._users = dict(answers.users)
@@ -62,7 +64,9 @@ class LineCheck:
         self._taxon_ids: set[int] = set()
         self._made: dict[str, int] = {}
         self._pairs: set[int] = set()
-        self._ranks: dict[tuple[bool, int], set[int]] = {}
+        # Those that are taken, by number of the object.
+        self._ranks_of_new: dict[int, tuple[int, ...] | set[int]] = {}
+        self._ranks_of_known: dict[int, tuple[int, ...] | set[int]] = {}
         self.unknown_taxon_ids: set[int] = set()
 
     @property
@@ -92,7 +96,7 @@ class LineCheck:
 
     def _is_new(self, scanned: ScannedLine, known: KnownObject | None) -> bool:
         """Whether the line says something that the project does not have: about others nobody has to be asked."""
-        if self._options.updates:
+        if self._updates:
             return known is not None
         return known is None or (scanned.image != "" and scanned.image not in known.images)
 
@@ -106,7 +110,7 @@ class LineCheck:
             )
             return []
         self._pairs.add(pair)
-        if self._options.updates:
+        if self._updates:
             return self._update_of(scanned, known)
         if not self._is_new(scanned, known):
             if not self._options.skip_existing_objects:
@@ -154,16 +158,21 @@ class LineCheck:
     def _rank_of(self, wanted: int | None, made: int | None, known: KnownObject | None) -> int:
         """The given place if it is free, else the next after the last; 100 is for those who ask for it."""
         if made is not None:
-            taken = self._ranks.setdefault((True, made), set())
+            ranks, key = self._ranks_of_new, made
+            taken = ranks.get(key, ())
         else:
             assert known is not None  # noqa: S101 - one of the two is given
-            taken = self._ranks.setdefault((False, known.id), set(known.images.values()))
+            ranks, key = self._ranks_of_known, known.id
+            taken = ranks[key] if key in ranks else tuple(known.images.values())
         rank = wanted
         if rank is None or rank in taken:
-            rank = max((other for other in taken if other != _RESERVED_RANK), default=-1) + 1
+            rank = max((other for other in taken if other != _RESERVED_RANK), default=-1) + 1 if taken else 0
             while rank == _RESERVED_RANK or rank in taken:
                 rank += 1
-        taken.add(rank)
+        if isinstance(taken, set):
+            taken.add(rank)
+        else:  # a set for each object would be looked through for garbage again and again
+            ranks[key] = (*taken, rank) if len(taken) < _FEW_RANKS else {*taken, rank}
         return rank
 
     def _update_of(self, scanned: ScannedLine, known: KnownObject | None) -> list[Row]:
@@ -213,7 +222,9 @@ class LineCheck:
             return Said(state.taxon_id, 1.0, state.at)
         return None if kept is None else Said(kept.taxon_id, kept.score, kept.at, kept.guesses)
 
-    def _past_of(self, extra: Extra | None) -> list[Former]:
+    def _past_of(self, extra: Extra | None) -> Sequence[Former]:
+        if extra is None:
+            return ()
         return [
             Former(
                 past.state,
@@ -222,7 +233,7 @@ class LineCheck:
                 self._users.get((past.author or "").lower()) if past.state in _HUMAN else None,
                 past.score,
             )
-            for past in ([] if extra is None else extra.past)
+            for past in extra.past
         ]
 
     async def _look_up_names(

@@ -75,7 +75,7 @@ class NewObject(msgspec.Struct, frozen=True, array_like=True, tag="o"):
     facts: Facts
     state: State | None
     said: Said | None
-    past: list[Former]
+    past: Sequence[Former]
     numbers: list[float | None]
     texts: list[str | None]
 
