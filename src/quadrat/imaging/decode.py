@@ -2,17 +2,18 @@
 
 import contextlib
 import io
+import os
 from collections.abc import Iterator, Mapping
-from hashlib import file_digest
+from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms, ImageFile, UnidentifiedImageError
 from PIL.TiffImagePlugin import IFDRational
 
 from quadrat.imaging import measures
+from quadrat.imaging.grey import GreySums
 from quadrat.imaging.types import THUMBNAIL_PX, Measures, Picture, UndecodableError
 
 ImageFile.LOAD_TRUNCATED_IMAGES = False
@@ -20,10 +21,12 @@ ImageFile.LOAD_TRUNCATED_IMAGES = False
 Image.MAX_IMAGE_PIXELS = None
 # What the samples API's clients send and take, and what browsers show; nothing that starts another program.
 _FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "PPM", "GIF", "AVIF")
+_WHOLE_BYTES = 16 * 1024 * 1024
 # Rows at a time: the whole decoded picture is in memory once, everything made of it only in strips.
 _STRIP_ROWS = 256
-_EDGE_ROWS = 64
+_STRIP_PIXELS = 1024 * 1024
 _WEBP_QUALITY = 90
+_REDUCING_GAP = 1.25
 _DEEP = {"I;16": 16, "I;16B": 16, "I;16L": 16, "I;16N": 16, "I": 32, "F": 32}
 _GPS = ExifTags.IFD.GPSInfo.value
 ORIENTATION = ExifTags.Base.Orientation.value
@@ -36,9 +39,8 @@ def read_picture(path: Path, max_pixels: int) -> Picture:
     Raises:
         UndecodableError: Damaged, of an unknown kind, or of too many pixels.
     """
-    with path.open("rb") as file:
-        sha256 = file_digest(file, "sha256").hexdigest()
-    with refusing(), open_picture(path, max_pixels) as image:
+    digest, source = _read_once(path)
+    with refusing(), open_picture(source, max_pixels) as image:
         width, height = image.size
         format_ = str(image.format)
         depth, channels = _depth(image), len(image.getbands())
@@ -48,7 +50,7 @@ def read_picture(path: Path, max_pixels: int) -> Picture:
         small = shrink(image, orientation, THUMBNAIL_PX)
         found = measure(_as_rgb(image))
         return Picture(
-            sha256=sha256,
+            sha256=digest,
             perceptual_hash=_hash_of(small),
             width_px=width,
             height_px=height,
@@ -59,6 +61,15 @@ def read_picture(path: Path, max_pixels: int) -> Picture:
             measures=found,
             thumbnail=_encoded(small),
         )
+
+
+def _read_once(path: Path) -> tuple[str, Path | io.BytesIO]:
+    """The SHA-256 of a file, and where to read it from: memory, unless it is large."""
+    with path.open("rb", buffering=0) as file:
+        if os.fstat(file.fileno()).st_size > _WHOLE_BYTES:
+            return file_digest(file, "sha256").hexdigest(), path
+        content = file.readall()
+    return sha256(content).hexdigest(), io.BytesIO(content)
 
 
 def make_thumbnail(path: Path, side_px: int, max_pixels: int) -> bytes:
@@ -124,69 +135,15 @@ def measure(image: Image.Image) -> Measures:
     """Numbers of an RGB picture, equal to those that clients compute from whole arrays."""
     width, height = image.size
     counts = np.array(image.histogram(), np.int64)
-    grey_counts = np.zeros(256, np.int64)
-    edge_counts = np.zeros(256, np.int64)
-    flat_rows = 0
-    for top in range(0, height, _STRIP_ROWS):
-        bottom = min(top + _STRIP_ROWS, height)
+    sums = GreySums()
+    rows = max(_STRIP_ROWS, _STRIP_PIXELS // width)
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
         # One row more on each side: the filter looks at neighbours, and leaves the edge of what it is given as it is.
         above, below = max(top - 1, 0), min(bottom + 1, height)
-        grey = np.asarray(image.crop((0, above, width, below)).convert("L"))
-        inner = slice(top - above, bottom - above)
-        edge_counts += _counts(_edges(grey)[inner])
-        grey = grey[inner]
-        grey_counts += _counts(grey)
-        flat_rows += int((grey == grey[:, :1]).all(axis=1).sum())
-    channels = (counts[:256], counts[256:512], counts[512:])
-    return measures.from_counts((height, width), channels, grey_counts, edge_counts, flat_rows)
-
-
-def _counts(values: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """How often each of 256 values occurs."""
-    return np.array(Image.fromarray(values).histogram(), np.int64)
-
-
-def _edges(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """What Pillow's kernel of eight times a value less its eight neighbours gives, in a small part of its time.
-
-    Args:
-        grey: Rows by columns.
-
-    Returns:
-        As many; the outermost are those of `grey`.
-    """
-    edges = grey.copy()
-    height, width = grey.shape
-    if min(height, width) > 2:
-        # As few rows at a time as stay in the processor's cache, in the same memory each time.
-        wide = np.empty((_EDGE_ROWS + 2, width), np.int16)
-        columns = np.empty((_EDGE_ROWS, width), np.int16)
-        around = np.empty((_EDGE_ROWS, width - 2), np.int16)
-        for top in range(1, height - 1, _EDGE_ROWS):
-            bottom = min(top + _EDGE_ROWS, height - 1)
-            _edges_of_some(grey[top - 1 : bottom + 1], wide, columns, around, edges[top:bottom, 1:-1])
-    return edges
-
-
-def _edges_of_some(
-    grey: NDArray[np.uint8],
-    wide: NDArray[np.int16],
-    columns: NDArray[np.int16],
-    around: NDArray[np.int16],
-    edges: NDArray[np.uint8],
-) -> None:
-    """The filter over the inner rows and columns of `grey`, into `edges`; the others are worked in."""
-    rows = len(edges)
-    wide, columns, around = wide[: rows + 2], columns[:rows], around[:rows]
-    wide[:] = grey
-    np.add(wide[:-2], wide[1:-1], out=columns)
-    columns += wide[2:]
-    np.add(columns[:, :-2], columns[:, 1:-1], out=around)
-    around += columns[:, 2:]
-    inner = wide[1:-1, 1:-1]
-    inner *= np.int16(9)
-    inner -= around
-    edges[:] = np.clip(inner, 0, 255, out=inner)
+        strip = image if below - above == height else image.crop((0, above, width, below))
+        sums.add(np.asarray(strip.convert("L")), top - above, bottom - above)
+    return measures.from_sums((height, width), (counts[:256], counts[256:512], counts[512:]), sums)
 
 
 def shrink(image: Image.Image, orientation: int, side_px: int) -> Image.Image:
@@ -196,9 +153,9 @@ def shrink(image: Image.Image, orientation: int, side_px: int) -> Image.Image:
         small = _by_real_range(image)
     elif image.mode not in {"RGB", "L", "CMYK"}:
         small = image.convert("RGBA" if _has_alpha(image) else "RGB")
-    if small is image:
-        small = image.copy() if max(image.size) <= side_px else image.reduce(_whole_factor(image.size, side_px))
-    small.thumbnail((side_px, side_px), Image.Resampling.BICUBIC)
+    if max(small.size) > side_px:
+        # The client's own filter, over what whole averages have brought near to that size: less to filter.
+        small = small.resize(_fitted(small.size, side_px), Image.Resampling.LANCZOS, reducing_gap=_REDUCING_GAP)
     small = _in_srgb(small, image.info.get("icc_profile"))
     if small.mode == "RGBA":
         ground = Image.new("RGBA", small.size, "white")
@@ -206,9 +163,11 @@ def shrink(image: Image.Image, orientation: int, side_px: int) -> Image.Image:
     return _upright(_as_rgb(small), orientation)
 
 
-def _whole_factor(size: tuple[int, int], side_px: int) -> int:
-    """By how much a picture may be averaged down before the slower filter does the rest."""
-    return max(1, max(size) // (side_px * 2))
+def _fitted(size: tuple[int, int], side_px: int) -> tuple[int, int]:
+    """The size in the same proportions whose longer side is this."""
+    scale = side_px / max(size)
+    width, height = (max(1, round(side * scale)) for side in size)
+    return width, height
 
 
 def _has_alpha(image: Image.Image) -> bool:

@@ -1,4 +1,4 @@
-"""Numbers of a picture, from counts of its values. Pure.
+"""Numbers of a picture, from counts and sums of its values. Pure.
 
 Source: spec of the samples API, sections 3.1 and 3.2: exact from 256 counts per channel, without an array of floats.
 """
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from quadrat.imaging.grey import GreySums
 from quadrat.imaging.types import Measures
 
 _LEVELS = np.arange(256, dtype=np.int64)
@@ -27,17 +28,13 @@ _COSINES = np.array(
 Counts = NDArray[np.int64]
 
 
-def from_counts(
-    shape: tuple[int, int], counts: Sequence[Counts], grey: Counts, edges: Counts, flat_rows: int
-) -> Measures:
+def from_sums(shape: tuple[int, int], counts: Sequence[Counts], grey: GreySums) -> Measures:
     """The numbers of a picture.
 
     Args:
         shape: Height and width in px.
         counts: How often each of 256 values occurs, for red, green and blue.
-        grey: The same of the grey picture.
-        edges: The same of the grey picture behind the edge filter.
-        flat_rows: Rows of one grey value.
+        grey: Of the grey picture.
     """
     height, width = shape
     pixels = height * width
@@ -53,9 +50,9 @@ def from_counts(
         sum_of_values=_three([total / 255 for total in sums]),
         sum_of_squares=_three([square / 255**2 for square in squares]),
         snr=sum(sums) / (3 * pixels) / overall if overall else 0.0,
-        sharpness=_deviation(_total(edges), _total(edges, _SQUARES), pixels),
-        luminance=_total(grey) / pixels / 2.55,
-        uniform_row_ratio=flat_rows / height,
+        sharpness=_deviation(grey.edge_total, grey.edge_squares, pixels),
+        luminance=grey.total / pixels / 2.55,
+        uniform_row_ratio=grey.flat_rows / height,
     )
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageChops, ImageCms, ImageStat
 
+from quadrat.imaging import decode
 from quadrat.imaging.decode import make_thumbnail, read_picture
 from quadrat.imaging.types import UndecodableError
 
@@ -41,6 +42,26 @@ def test_picture_of_each_kind_is_read_with_its_thumbnail(name: str, tmp_path: Pa
     assert found.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert opened(found.thumbnail).size == (128, 96)
     assert 0.45 < found.measures.mean[0] < 0.55
+
+
+def test_large_file_is_read_from_the_disk_to_the_same_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = saved(tmp_path, "a.jpg", Image.effect_noise((300, 200), 60).convert("RGB"))
+    whole = read_picture(path, ANY)
+    monkeypatch.setattr(decode, "_WHOLE_BYTES", path.stat().st_size - 1)
+    assert read_picture(path, ANY) == whole
+
+
+@pytest.mark.parametrize(
+    ("size", "small"), [((640, 427), (128, 85)), ((427, 640), (85, 128)), ((3000, 1987), (128, 85))]
+)
+def test_thumbnail_keeps_proportions_and_comes_near_to_the_clients(
+    size: tuple[int, int], small: tuple[int, int], tmp_path: Path
+):
+    image = Image.radial_gradient("L").resize(size).convert("RGB")
+    found = opened(read_picture(saved(tmp_path, "a.png", image), ANY).thumbnail)
+    assert found.size == small
+    away = ImageChops.difference(found, image.resize(small, Image.Resampling.LANCZOS)).convert("L")
+    assert ImageStat.Stat(away).rms[0] < 3
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "YCbCr", "I;16", "I", "F"])

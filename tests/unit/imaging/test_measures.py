@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageFilter
 
+from quadrat.imaging import decode
 from quadrat.imaging.decode import measure, read_picture
 
 KERNEL = (-1, -1, -1, -1, 8, -1, -1, -1, -1)
@@ -21,9 +22,13 @@ def deviation(values: list[float]) -> float:
     return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / len(values))
 
 
-# Sizes around the height of a strip, and pictures too small for the filter.
-@pytest.mark.parametrize("size", [(37, 255), (40, 256), (23, 257), (11, 600), (1, 1), (2, 5), (300, 1)])
-def test_measures_equal_those_of_whole_arrays(size: tuple[int, int]):
+# Sizes around the height of a strip and of a block, and pictures too small for the filter.
+@pytest.mark.parametrize("strip_pixels", [1, 2**20])
+@pytest.mark.parametrize("size", [(37, 255), (40, 256), (23, 257), (11, 600), (900, 130), (1, 1), (2, 5), (300, 1)])
+def test_measures_equal_those_of_whole_arrays(
+    size: tuple[int, int], strip_pixels: int, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(decode, "_STRIP_PIXELS", strip_pixels)
     image = noise(size)
     width, height = size
     found = measure(image)
@@ -52,6 +57,17 @@ def test_sharpness_is_that_of_a_filter_written_out():
         total = sum(weight * value for weight, value in zip(KERNEL, around, strict=True))
         filtered.append(float(min(255, max(0, total))))
     assert measure(image).sharpness == pytest.approx(deviation(filtered), rel=1e-9)
+
+
+def test_brightest_and_most_jagged_pictures_overflow_nothing():
+    white = measure(Image.new("RGB", (640, 480), "white"))
+    assert (white.luminance, white.mean) == (pytest.approx(100), (1, 1, 1))
+    inside = 638 * 478 / (640 * 480)
+    assert white.sharpness == pytest.approx(255 * math.sqrt(inside * (1 - inside)), rel=1e-12)
+    # Every other pixel is white: the filter gives 255 and less than 0 in turn.
+    board = Image.frombytes("L", (641, 401), (bytes((255, 0)) * (641 * 401 // 2 + 1))[: 641 * 401]).convert("RGB")
+    filtered = board.convert("L").filter(ImageFilter.Kernel((3, 3), KERNEL, scale=1))
+    assert measure(board).sharpness == pytest.approx(deviation([float(v) for v in filtered.tobytes()]), rel=1e-12)
 
 
 def test_flat_picture_has_no_deviation_and_only_uniform_rows():
