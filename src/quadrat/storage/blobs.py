@@ -9,8 +9,6 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote
-from uuid import uuid4
 
 import obstore
 import structlog
@@ -20,6 +18,7 @@ from obstore.store import AzureStore, GCSStore, LocalStore, S3Store, from_url
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.storage import disk
 from quadrat.storage.full import disk_full, is_disk_full
+from quadrat.storage.ledger import Ledger
 from quadrat.storage.signing import Permit, address, verify
 from quadrat.storage.sniff import SNIFFED_BYTES
 from quadrat.storage.types import BlobFacts, BlobReader, ByteRange, Received, SignedMethod
@@ -37,7 +36,7 @@ _PUTS_AT_A_TIME = 16
 _WHOLE_BYTES = 1024 * 1024
 _PROBE = "probe"
 # No key begins like this.
-_BEGUN = ".begun"
+_LEDGER = ".begun.ledger"
 _STORE_ERRORS = (OSError, BaseError)
 
 Source = bytes | Path | AsyncIterator[bytes]
@@ -55,7 +54,8 @@ class BlobStore:
         self._store = store
         self._signing_key = signing_key
         self._root: Path | None = None
-        self._begun: Path | None = None
+        # A bucket tells what lies in it.
+        self._ledger: Ledger | None = None
 
     @classmethod
     def on_disk(cls, root: Path, signing_key: bytes) -> "BlobStore":
@@ -63,8 +63,7 @@ class BlobStore:
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
         made = cls(LocalStore(root, mkdir=True), signing_key)
         made._root = root
-        made._begun = root / _BEGUN
-        made._begun.mkdir(exist_ok=True, mode=0o700)
+        made._ledger = Ledger(root / _LEDGER)
         return made
 
     @classmethod
@@ -148,13 +147,12 @@ class BlobStore:
         begun: list[bytes] = []
         while counted.size_bytes <= _WHOLE_BYTES and (piece := await anext(pieces, None)) is not None:
             begun.append(piece)
-        note = self._new_note(key)
+        note = self._begin(key)
         try:
             if self._root is None or counted.size_bytes > _WHOLE_BYTES:
-                _begin(note)
                 staged, facts = None, await self._put(key, counted, _after(begun, pieces))
             else:
-                staged, facts = await asyncio.to_thread(_stage, self._root, key, begun, note)
+                staged, facts = await asyncio.to_thread(disk.stage, str(self._root), key, begun)
         except BaseException as error:
             self.end(note)
             if isinstance(error, OSError) and error is not counted.failure:
@@ -322,20 +320,20 @@ class BlobStore:
             path = self._root / key
             await asyncio.to_thread(_remove_staged, path, known_etag)
 
-    def _new_note(self, key: str) -> Path | None:
-        # For a server that follows on a killed one; a bucket tells what lies in it.
-        return None if self._begun is None else self._begun / f"{quote(key, safe='')}~{uuid4().hex}"
+    def _begin(self, key: str) -> str | None:
+        try:
+            return None if self._ledger is None else self._ledger.begin(key)
+        except OSError as error:
+            raise _unavailable(error) from error
 
-    def end(self, note: Path | None) -> None:
+    def end(self, note: str | None) -> None:
         """What was received is known of by whoever keeps count of it, or did not come."""
-        if note is not None:
-            _remove(note)
+        if note is not None and self._ledger is not None:
+            self._ledger.end(note)
 
-    def list_begun(self) -> list[tuple[Path, str]]:
+    def list_begun(self) -> list[tuple[str, str]]:
         """Notes and keys of what was received and not ended: at a server's start, what the one before had in hand."""
-        if self._begun is None:
-            return []
-        return [(note, unquote(note.name.rpartition("~")[0])) for note in sorted(self._begun.iterdir())]
+        return [] if self._ledger is None else self._ledger.list_open()
 
     async def list_prefix(self, prefix: str) -> AsyncIterator[tuple[str, BlobFacts]]:
         """Keys and facts of everything under ``prefix/``."""
@@ -432,11 +430,6 @@ def _remove_staged(path: Path, known_etag: str | None) -> None:
                 _remove(part)
 
 
-def _begin(note: Path | None) -> None:
-    if note is not None:
-        os.close(os.open(note, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
-
-
 def _put_whole(root: str, contents: Sequence[tuple[str, bytes]]) -> list[BlobFacts]:
     stored = []
     for key, content in contents:
@@ -444,11 +437,6 @@ def _put_whole(root: str, contents: Sequence[tuple[str, bytes]]) -> list[BlobFac
         os.rename(staged, f"{root}/{key}")  # noqa: PTH104 - this is the hot path
         stored.append(facts)
     return stored
-
-
-def _stage(root: Path, key: str, pieces: Sequence[bytes], note: Path | None) -> tuple[str, BlobFacts]:
-    _begin(note)
-    return disk.stage(str(root), key, pieces)
 
 
 def _beginning(pieces: Sequence[bytes]) -> bytes:

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from pathlib import Path
 
 
 class SignedMethod(StrEnum):
@@ -50,7 +49,7 @@ class Received:
 
     facts: BlobFacts
     beginning: bytes
-    note: Path | None
+    note: str | None
     staged: str | None = None
 
 
