@@ -12,6 +12,7 @@ from quadrat.api import activation, files
 from quadrat.api.ecotaxa import app as ecotaxa
 from quadrat.api.events import EventHub
 from quadrat.api.lightly import app as lightly
+from quadrat.api.lightly.short_ways import ShortWays
 from quadrat.api.middleware import RequestMiddleware
 from quadrat.api.pages import app as pages
 from quadrat.api.pages import health, static
@@ -35,6 +36,7 @@ from quadrat.opening import open_blobs, open_decoders, open_places, open_referen
 from quadrat.samples.door import Door
 from quadrat.samples.guard import SampleBlobGuard
 from quadrat.samples.intake import Intake
+from quadrat.samples.places import Places
 from quadrat.samples.reader import ImageReader
 from quadrat.samples.thumbnails import Thumbnails
 from quadrat.serving.engine import ServingEngine
@@ -89,7 +91,7 @@ def create_app(settings: Settings, *, database_url: str, keys: Keys, events: Eve
     app = Starlette(routes=routes, lifespan=lifespan)
     app.router.redirect_slashes = False
     most = settings.max_body_bytes
-    signed_in = files.SignedFiles(CookieCredential(app, keys.signing))
+    signed_in = files.SignedFiles(ShortWays(CookieCredential(app, keys.signing), max_body_bytes=most))
     return DirectRequests(
         RequestMiddleware(signed_in, max_body_bytes=most, unlimited=_FILE_UPLOADS), max_body_bytes=most
     )
@@ -172,5 +174,6 @@ async def _open(
         references=references,
         door=door,
         intake=Intake(db, door, settings.max_samples_per_dataset),
+        image_places=Places(db),
         thumbnails=Thumbnails(db, ImageReader(db, blobs, references, decoders)),
     )

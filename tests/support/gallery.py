@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 
 from quadrat.api import files
 from quadrat.api.lightly.app import PREFIX, create_app
+from quadrat.api.lightly.short_ways import ShortWays
 from quadrat.imaging.pool import DecoderPool
 from quadrat.imaging.types import Bounds
 from quadrat.jobs.registry import Registry
@@ -22,12 +23,13 @@ from quadrat.jobs.worker import Worker, WorkerTiming
 from quadrat.samples.door import Door
 from quadrat.samples.guard import SampleBlobGuard
 from quadrat.samples.intake import Intake
+from quadrat.samples.places import Places
 from quadrat.samples.reader import ImageReader
 from quadrat.samples.tasks import HANDLERS
 from quadrat.samples.thumbnails import Thumbnails
 from quadrat.storage.blobs import BlobStore
 from quadrat.storage.references import References
-from support.house import House, Person
+from support.house import MAX_BODY_BYTES, House, Person
 from support.people import unique
 
 _TIMING = WorkerTiming(heartbeat_s=0.3, stalled_after_s=2.0, poll_s=0.3, grace_s=1.0)
@@ -131,6 +133,7 @@ async def open_gallery(house: House, folder: Path, blobs: BlobStore | None = Non
         "references": references,
         "door": door,
         "intake": Intake(house.db, door, 1000),
+        "image_places": Places(house.db),
         "thumbnails": Thumbnails(house.db, images),
         "blob_guard": SampleBlobGuard(house.db, blobs, references),
     }
@@ -138,7 +141,7 @@ async def open_gallery(house: House, folder: Path, blobs: BlobStore | None = Non
     return Gallery(
         house=house,
         person=person,
-        client=house.client_for(create_app, PREFIX, person),
+        client=house.client_for(lambda: ShortWays(create_app(), max_body_bytes=MAX_BODY_BYTES), PREFIX, person),
         store=house.client_for(lambda: Starlette(routes=files.ROUTES), ""),
         blobs=blobs,
         images=images,

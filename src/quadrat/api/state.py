@@ -18,6 +18,7 @@ from quadrat.objects.door import Door as ObjectDoor
 from quadrat.objects.intake import Intake as ObjectIntake
 from quadrat.samples.door import Door
 from quadrat.samples.intake import Intake
+from quadrat.samples.places import Places
 from quadrat.samples.thumbnails import Thumbnails
 from quadrat.serving.engine import ServingEngine
 from quadrat.serving.flow.engine import PipelineEngine
@@ -133,3 +134,4 @@ class HouseState(TypedDict):
     thumbnails: Thumbnails
     door: Door
     intake: Intake
+    image_places: Places

@@ -11,6 +11,7 @@ from quadrat.db.together import Together
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.samples.actions.embeddings import csv_came
 from quadrat.samples.actions.images import note_images
+from quadrat.samples.places import Places
 from quadrat.samples.rules.samples import parse_blob_key, parse_csv_key
 from quadrat.samples.store import images as store
 from quadrat.samples.types import DatasetId, Rendition, SampleId, StoredImage
@@ -43,8 +44,7 @@ class SampleBlobGuard:
         self._blobs = blobs
         self._references = references
         self._arrivals = Together(self._note, "sample-arrivals")
-        # All who ask while one look is under way share the next.
-        self._places = Together(self._find_places, "sample-places", gather_s=0)
+        self._places = Places(db)
         # Whether the database knows of these was not to be learned when they came: it went away meanwhile.
         self._doubtful: list[tuple[str, Received]] = []
         self._settling = asyncio.Lock()
@@ -62,18 +62,13 @@ class SampleBlobGuard:
         if named is None:
             return None
         dataset_id, sample_id, rendition = named
-        place = await self._places.join(dataset_id, sample_id)
+        place = await self._places.find(dataset_id, sample_id)
         if place is None:
             raise QuadratError(ErrorKind.NOT_FOUND, "The sample of this address does not exist any more.")
         (location,) = place
         if location is None or rendition is not Rendition.FULL:
             return None
         return ByteSource(partial(self._references.head, location), partial(self._references.open, location))
-
-    async def _find_places(self, dataset_id: DatasetId, ids: Sequence[SampleId]) -> Sequence[tuple[str | None] | None]:
-        async with self._db.look() as tx:
-            found = await store.find_places(tx, dataset_id, ids)
-        return [found.get(id_) for id_ in ids]
 
     async def expect(self, key: str, size_bytes: int | None) -> None:
         """Refuse bytes whose sample is gone before they come, unless that costs more than to drop them afterwards.

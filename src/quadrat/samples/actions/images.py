@@ -13,6 +13,7 @@ from quadrat.jobs.actions import enqueue
 from quadrat.jobs.types import Queueing
 from quadrat.samples.actions.datasets import Page, open_dataset
 from quadrat.samples.actions.samples import unknown_sample
+from quadrat.samples.places import Places
 from quadrat.samples.rules.common import refusal
 from quadrat.samples.rules.samples import blob_key
 from quadrat.samples.store import images as store
@@ -62,6 +63,7 @@ class AddressMaker:
 
 async def write_address(
     db: Database,
+    places: Places,
     sample: tuple[DatasetId, SampleId],
     rendition: Rendition,
     addresses: AddressMaker,
@@ -71,7 +73,9 @@ async def write_address(
     Raises:
         QuadratError: not_found.
     """
-    await _require_sample(db, sample)
+    if await places.find(*sample) is None:
+        async with db.look() as tx:
+            raise await unknown_sample(tx, *sample)
     if rendition is Rendition.FULL and not addresses.blobs.is_local:
         async with db.begin() as tx:
             await read_images_later(tx, sample[0], after=_LOOK_AFTER)

@@ -38,7 +38,8 @@ Mode = Annotated[SamplePartialMode | None, BeforeValidator(absent_if_none)]
 OptionalType = Annotated[Rendition | None, BeforeValidator(absent_if_none)]
 
 
-async def _addresses(request: Request) -> images.AddressMaker:
+async def address_maker(request: Request) -> images.AddressMaker:
+    """What makes addresses under which this caller reaches the server."""
     limits: Limits = request.state.limits
     state = request.state
     return images.AddressMaker(
@@ -46,7 +47,7 @@ async def _addresses(request: Request) -> images.AddressMaker:
     )
 
 
-Addresses = Annotated[images.AddressMaker, Depends(_addresses)]
+Addresses = Annotated[images.AddressMaker, Depends(address_maker)]
 
 
 async def _named(datasetId: ObjectId, sampleId: ObjectId) -> tuple[DatasetId, SampleId]:  # noqa: N803
@@ -158,8 +159,9 @@ async def get_sample_image_write_url_by_id(
 ) -> str:
     """A signed address to PUT the image or its thumbnail to."""
     rendition = domain.Rendition.THUMBNAIL if is_thumbnail else domain.Rendition.FULL
-    await request.state.door.check(caller, sample[0], "samples.update")
-    return await images.write_address(request.state.db, sample, rendition, addresses)
+    state = request.state
+    await state.door.check(caller, sample[0], "samples.update")
+    return await images.write_address(state.db, state.image_places, sample, rendition, addresses)
 
 
 @router.get(_SAMPLE + "/writeurls", operation_id="get_sample_image_write_urls_by_id")
@@ -167,11 +169,11 @@ async def get_sample_image_write_urls_by_id(
     request: Request, caller: SignedIn, sample: Sample, addresses: Addresses
 ) -> SampleWriteUrls:
     """Both signed addresses."""
-    await request.state.door.check(caller, sample[0], "samples.update")
-    db = request.state.db
+    state = request.state
+    await state.door.check(caller, sample[0], "samples.update")
     return SampleWriteUrls(
-        full=await images.write_address(db, sample, domain.Rendition.FULL, addresses),
-        thumb=await images.write_address(db, sample, domain.Rendition.THUMBNAIL, addresses),
+        full=await images.write_address(state.db, state.image_places, sample, domain.Rendition.FULL, addresses),
+        thumb=await images.write_address(state.db, state.image_places, sample, domain.Rendition.THUMBNAIL, addresses),
     )
 
 

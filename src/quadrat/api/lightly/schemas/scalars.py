@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from fastapi import Path, Query
 from pydantic import BeforeValidator
 
-_TRUE = frozenset({"True", "true", "1"})
-_FALSE = frozenset({"False", "false", "0"})
+TRUE = frozenset({"True", "true", "1"})
+FALSE = frozenset({"False", "false", "0"})
 
 
 def absent_if_none(value: Any) -> Any:
@@ -19,9 +19,9 @@ def absent_if_none(value: Any) -> Any:
 
 def _boolean(value: Any) -> Any:
     value = absent_if_none(value)
-    if value in _TRUE:
+    if value in TRUE:
         return True
-    if value in _FALSE:
+    if value in FALSE:
         return False
     if value is None or isinstance(value, bool):
         return value
