@@ -22,6 +22,7 @@ from quadrat.objects.types import Permission
 IMPORT_ARCHIVE = "objects.import_archive"
 IMPORT_IMAGES = "objects.import_images"
 _QUESTIONS = ("users", "taxa")
+_MOST_DIGITS = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ async def request_simple_import(
         QuadratError: not_found, forbidden, invalid.
     """
     await open_set(tx, caller, project_id, Permission.IMPORT)
+    values = await _with_address(tx, values)
     same, problems = read_values(values)
     problems += await _unknown_names(tx, same)
     if problems or dry_run:
@@ -89,6 +91,13 @@ async def _enqueue(
     return await jobs.enqueue(tx, kind, params, owner_id=caller.user_id, project_id=project_id, queueing=one_at_a_time)
 
 
+async def _with_address(tx: AsyncConnection, values: Mapping[str, str]) -> Mapping[str, str]:
+    """The values with the address of a person that they name by number."""
+    number = values.get("userlb", "").strip()
+    address = await store.email_of(tx, int(number)) if _is_number(number) else None
+    return values if address is None else {**values, "userlb": address}
+
+
 async def _unknown_names(tx: AsyncConnection, same: SameValues) -> list[str]:
     problems = []
     if same.taxon is not None and not await _taxon_exists(tx, same.taxon):
@@ -99,9 +108,13 @@ async def _unknown_names(tx: AsyncConnection, same: SameValues) -> list[str]:
 
 
 async def _taxon_exists(tx: AsyncConnection, taxon: str) -> bool:
-    if taxon.isdecimal():
+    if _is_number(taxon):
         return bool(await store.existing_taxa(tx, [int(taxon)]))
     return bool(await store.find_taxa(tx, [taxon]))
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
 
 
 async def answer_import(tx: AsyncConnection, caller: Caller, job_id: JobId, reply: Mapping[str, Any]) -> None:

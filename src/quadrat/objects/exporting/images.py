@@ -10,7 +10,7 @@ from quadrat.identity.types import ProjectId
 from quadrat.objects.exporting.table import LineImage
 from quadrat.objects.exporting.types import Images, Layout, TablePlan
 from quadrat.objects.rules.export_names import NO_CATEGORY, FileNames, safe_path
-from quadrat.objects.rules.images import image_key
+from quadrat.objects.rules.images import file_name_of, image_key
 from quadrat.objects.store.exports import ImageRow
 from quadrat.objects.types import ImageId
 
@@ -89,7 +89,8 @@ class ImageBook:
         if self._plan.layout is Layout.TAXA:
             folder = NO_CATEGORY if taxon_id < 0 else f"{self.taxa.get(taxon_id, '')}__{taxon_id}"
             return f"images/{folder}/{image.object_id}_{image.rank}{image.extension}"
-        return self._names.take(self._folder, safe_path(image.file_name), image.rank, image.object_id)
+        name = file_name_of(image.file_name, image.extension)
+        return self._names.take(self._folder, safe_path(name), image.rank, image.object_id)
 
     def batches(self, most: int, most_bytes: int) -> Iterator[list[WantedImage]]:
         """What has to follow, in the order of the lines; one that is larger than a batch may be comes alone."""

@@ -45,7 +45,8 @@ def _answer(settings: Set, task: Task) -> Seen:
         return Seen(f"the file has more than {settings.max_bytes} bytes")
     try:
         content = read_member(task.place)
-        shown = look_at(content, max_pixels=settings.max_pixels, side_px=settings.side_px)
+        shown = look_at(content, max_pixels=settings.max_pixels, side_px=settings.side_px, with_tiff=settings.with_tiff)
+        content = content if shown.content is None else shown.content
     except (UndecodableError, DamagedMemberError) as error:
         return Seen(str(error))
     stored_here = task.key is not None and settings.root is not None

@@ -17,12 +17,14 @@ class Set(msgspec.Struct, frozen=True):
         max_pixels: More are refused.
         max_bytes: Larger files are refused.
         side_px: Larger pictures get a thumbnail of this side.
+        with_tiff: Whether TIFFs are pictures too, to be kept as PNG.
     """
 
     root: str | None
     max_pixels: int
     max_bytes: int
     side_px: int
+    with_tiff: bool
 
 
 class Task(msgspec.Struct, frozen=True, array_like=True):

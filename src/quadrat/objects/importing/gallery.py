@@ -25,13 +25,16 @@ class Gallery:
         workshop: With what it works.
         project_id: Whose images they are.
         problems: Where images that cannot be read are named.
+        with_tiff: Whether TIFFs are images too.
     """
 
-    def __init__(self, workshop: Workshop, project_id: ProjectId, problems: Problems) -> None:
+    def __init__(
+        self, workshop: Workshop, project_id: ProjectId, problems: Problems, *, with_tiff: bool = False
+    ) -> None:
         self._workshop = workshop
         self._project_id = project_id
         self._problems = problems
-        self._pictures = PictureProcesses(workshop.blobs, workshop.processes)
+        self._pictures = PictureProcesses(workshop.blobs, workshop.processes, with_tiff=with_tiff)
         self._free = asyncio.Semaphore(workshop.processes * _BLOCKS_UNDER_WAY)
         self._tasks: set[asyncio.Task[None]] = set()
         self._block: list[tuple[int, ScannedLine, bool]] = []

@@ -22,6 +22,7 @@ class ImagesScan:
     """
 
     def __init__(self, archive: Archive, same: SameValues) -> None:
+        self.takes_tiff = True
         self.problems = Problems()
         self.parents = FoundParents({_DUMMY: Parent(_DUMMY)}, {_DUMMY: (_DUMMY, Parent(_DUMMY), Parent(_DUMMY))})
         self._archive = archive

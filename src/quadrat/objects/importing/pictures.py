@@ -35,10 +35,14 @@ class PictureProcesses:
         blobs: Where they are stored.
         processes: At most so many.
         bounds: What one picture may cost.
+        with_tiff: Whether TIFFs are pictures too.
     """
 
-    def __init__(self, blobs: BlobStore, processes: int, bounds: Bounds | None = None) -> None:
+    def __init__(
+        self, blobs: BlobStore, processes: int, bounds: Bounds | None = None, *, with_tiff: bool = False
+    ) -> None:
         self._blobs = blobs
+        self._with_tiff = with_tiff
         self._bounds = bounds or Bounds()
         self._slots = asyncio.Semaphore(processes)
         self._idle: list[_Child] = []
@@ -104,7 +108,13 @@ class PictureProcesses:
         assert process.stdin is not None  # noqa: S101 - both are pipes
         assert process.stdout is not None  # noqa: S101
         root = self._blobs.local_root
-        settings = Set(None if root is None else str(root), self._bounds.max_pixels, _MAX_FILE_BYTES, THUMBNAIL_SIDE_PX)
+        settings = Set(
+            None if root is None else str(root),
+            self._bounds.max_pixels,
+            _MAX_FILE_BYTES,
+            THUMBNAIL_SIDE_PX,
+            self._with_tiff,
+        )
         process.stdin.write(frame(encoder.encode(settings)))
         return _Child(process, process.stdin, process.stdout)
 

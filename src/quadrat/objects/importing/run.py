@@ -82,7 +82,7 @@ async def _run_alone(workshop: Workshop, order: Order, make_scan: MakeScan) -> I
     with TemporaryDirectory(prefix="quadrat-import-") as folder:
         rows = RowFile(Path(folder, "rows"))
         try:
-            async with Gallery(workshop, order.place.project_id, scan.problems) as gallery:
+            async with Gallery(workshop, order.place.project_id, scan.problems, with_tiff=scan.takes_tiff) as gallery:
                 n_lines = await _check_all(workshop, scan, check, rows, gallery)
                 await gallery.finish()
             _refuse_mistakes(scan, check, n_lines)

@@ -29,6 +29,7 @@ class ArchiveScan:
     def __init__(
         self, archive: Archive, book: ColumnBook, options: ImportOptions, loaded: Collection[str] = frozenset()
     ) -> None:
+        self.takes_tiff = False
         self.problems = Problems()
         self.parents = FoundParents()
         self._archive = archive

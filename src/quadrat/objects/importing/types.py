@@ -190,6 +190,7 @@ class Order:
 class Scan(Protocol):
     """Reads what is imported, in blocks of lines."""
 
+    takes_tiff: bool
     problems: Problems
     parents: FoundParents
     files: list[str]

@@ -8,6 +8,7 @@ from quadrat.objects.types import ImageId
 
 _PER_FOLDER = 10_000
 THUMBNAIL = "_mini.jpg"
+_TIFF = (".tif", ".tiff")
 _VAULT = re.compile(r"([0-9]{4,12})/([0-9]{4})(_mini)?(\.[a-z0-9]{2,5})")
 
 
@@ -34,6 +35,11 @@ def vault_name(image_id: ImageId, extension: str) -> str:
 def vault_thumbnail_name(image_id: ImageId) -> str:
     """The wire API's name of a thumbnail file."""
     return vault_name(image_id, THUMBNAIL)
+
+
+def file_name_of(name: str, extension: str) -> str:
+    """What to call an image outside: its name, which says so where a TIFF has become a PNG."""
+    return name + extension if name.lower().endswith(_TIFF) and extension not in _TIFF else name
 
 
 @dataclass(frozen=True, slots=True)

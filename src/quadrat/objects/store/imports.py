@@ -222,6 +222,12 @@ async def find_people(tx: AsyncConnection, words: Collection[str]) -> dict[str, 
     return {word: ids.pop() for word, ids in found.items() if len(ids) == 1}
 
 
+async def email_of(tx: AsyncConnection, user_id: int) -> str | None:
+    """The address of a user; None for a number that is none."""
+    query = select(identity.user.c.email).where(identity.user.c.id == user_id)
+    return (await tx.execute(query)).scalar_one_or_none()
+
+
 async def existing_users(tx: AsyncConnection, ids: Collection[int]) -> set[int]:
     """Those of the numbers that are users."""
     query = select(identity.user.c.id).where(identity.user.c.id == func.any(literal(list(ids), ARRAY(BigInteger))))
