@@ -53,7 +53,7 @@ REFUSED = {
     "manage_as_annotator": 403,
     "contact_no_manager": 422,
     "listed_by_other": 404,
-    "foreign_job": 404,
+    "foreign_job": 403,
     "bad_answer": 422,
     "no_file": 404,
     "jobs_for_admin": 403,

@@ -63,9 +63,15 @@ async def get_job(tx: AsyncConnection, caller: Caller, job_id: JobId, *, for_upd
         QuadratError: not_found.
     """
     found = await store.find_job(tx, job_id, for_update=for_update)
-    if found is None or not (caller.is_platform_admin or found.owner_id == caller.user_id):
+    if found is None or not _may_see(caller, found):
         raise QuadratError(ErrorKind.NOT_FOUND, f"Job {job_id} does not exist.")
     return found
+
+
+async def may_see(tx: AsyncConnection, caller: Caller, job_id: JobId) -> bool | None:
+    """Whether the caller may see a job, for doors that tell somebody else's from one that is not there (None)."""
+    found = await store.find_job(tx, job_id)
+    return None if found is None else _may_see(caller, found)
 
 
 async def list_missing(tx: AsyncConnection, uuids: Collection[UUID]) -> Sequence[UUID]:
@@ -97,7 +103,7 @@ async def list_jobs(
         QuadratError: forbidden.
     """
     if everyone and not caller.is_platform_admin:
-        raise QuadratError(ErrorKind.FORBIDDEN, "Only an administrator may list everyone's jobs.")
+        raise QuadratError(ErrorKind.FORBIDDEN, "You can't do this.")
     owner_id = None if everyone else caller.user_id
     return await store.list_jobs(tx, owner_id, wanted, limit=min(limit, _MAX_PAGE), before=before)
 
@@ -160,6 +166,10 @@ async def delete(tx: AsyncConnection, caller: Caller, job_id: JobId) -> None:
     if found.result_file is not None:
         # Of no project: the file has to go also when the project goes first.
         await enqueue(tx, DELETE_FILE, {"key": found.result_file.key})
+
+
+def _may_see(caller: Caller, job: Job) -> bool:
+    return caller.is_platform_admin or job.owner_id == caller.user_id
 
 
 async def _back_to_pending(tx: AsyncConnection, job_id: JobId, **values: Any) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import text
 from quadrat.api.ecotaxa.app import PREFIX, create_app
 from quadrat.base.clock import now
 from quadrat.identity.types import ProjectId
+from quadrat.jobs.actions import enqueue
 from quadrat.objects.importing.run import run_import
 from quadrat.objects.importing.types import ImportPlace, Order, Workshop
 from quadrat.storage.blobs import BlobStore
@@ -170,3 +171,38 @@ async def test_manager_cannot_leave_a_project_without_one(house: House, blobs: B
         assert answer.status_code == 422, change
         assert answer.json()["detail"][0]["loc"] == ["body", field]
     assert (await mine.get(f"/projects/{project}")).json() == made
+
+
+JOB_PATHS = [
+    ("GET", ""), ("GET", "/"), ("GET", "/log"), ("GET", "/file"), ("GET", "/restart"), ("GET", "/report"),
+    ("POST", "/answer"), ("DELETE", ""), ("DELETE", "/"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("method", "path"), JOB_PATHS)
+async def test_job_of_somebody_else_is_forbidden_and_none_is_not_found(
+    method: str, path: str, house: House, blobs: BlobStore
+):
+    owner, other = await house.make_person(), await house.make_person()
+    async with house.db.begin() as tx:
+        job_id = await enqueue(tx, "objects.nothing", {}, owner_id=owner.caller.user_id)
+    for person, number, expected in (
+        (other, job_id, (403, {"detail": "You can't do this."})),
+        (owner, 999999999, (404, {"detail": "Not found."})),
+    ):
+        answer = await client_of(house, person).request(method, f"/jobs/{number}{path}", json={})
+        assert (answer.status_code, answer.json()) == expected
+    for form in ("", "/"):
+        assert (await client_of(house, owner).get(f"/jobs/{job_id}{form}")).json()["state"] == "P"
+
+
+async def test_refusals_are_in_the_words_of_this_api(house: House, blobs: BlobStore):
+    stranger, user = client_of(house, None), client_of(house, await house.make_person())
+    login = await stranger.post("/login", json={"username": "nobody@example.org", "password": "x"})
+    assert (login.status_code, login.json()) == (403, {"detail": "You can't do this."})
+    everyones = await user.get("/jobs/", params={"for_admin": True})
+    assert (everyones.status_code, everyones.json()) == (403, {"detail": "You can't do this."})
+    user.headers["Authorization"] = f"Bearer {'0' * 40}"
+    expired = await user.get("/users/me")
+    assert (expired.status_code, expired.json()) == (401, {"detail": "Could not validate credentials"})
+    assert expired.headers["www-authenticate"] == "Bearer"

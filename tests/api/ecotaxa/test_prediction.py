@@ -110,7 +110,7 @@ async def test_report_says_how_good_it_is_in_numbers_and_as_a_picture(desk: Desk
     assert picture.headers["content-type"].startswith("image/svg+xml")
     assert picture.text.startswith("<svg ")
     for path in ("report", "report.svg"):
-        assert (await desk.other.get(f"/jobs/{made['job_id']}/{path}")).status_code == 404
+        assert (await desk.other.get(f"/jobs/{made['job_id']}/{path}")).status_code == 403
 
 
 async def test_second_prediction_logs_the_first_once(desk: Desk):

@@ -26,7 +26,12 @@ async def _identify(request: Request) -> Caller:
         # No credentials at all are 403 in this API; wrong ones are 401.
         raise QuadratError(ErrorKind.FORBIDDEN, "Not authenticated")
     authenticator: Authenticator = request.state.authenticator
-    return await authenticator.caller(secret)
+    try:
+        return await authenticator.caller(secret)
+    except QuadratError as error:
+        if error.kind is not ErrorKind.UNAUTHENTICATED:
+            raise
+        raise QuadratError(error.kind, "Could not validate credentials") from error
 
 
 async def _identify_if_possible(request: Request) -> Caller | None:

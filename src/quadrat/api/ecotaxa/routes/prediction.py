@@ -8,13 +8,12 @@ from starlette.responses import Response
 
 from quadrat.api.ecotaxa.auth import SignedIn
 from quadrat.api.ecotaxa.convert import prediction as convert
-from quadrat.api.ecotaxa.numbers import Number
+from quadrat.api.ecotaxa.own_jobs import OwnJob
 from quadrat.api.ecotaxa.routes.object_sets import Columns, Project
 from quadrat.api.ecotaxa.schemas.object_sets import ProjectFilters
 from quadrat.api.ecotaxa.schemas.prediction import PredictionReport, PredictionRsp, PredictObjectSetBody
 from quadrat.api.guard import new_router
 from quadrat.api.wire import Tx
-from quadrat.jobs.types import JobId
 from quadrat.objects.actions import prediction, suggestions
 from quadrat.objects.learning.picture import draw
 
@@ -42,13 +41,13 @@ async def suggest_object_set(
 
 
 @router.get("/jobs/{job_id}/report", operation_id="get_job_report")
-async def get_job_report(tx: Tx, caller: SignedIn, job_id: Number) -> PredictionReport:
+async def get_job_report(tx: Tx, caller: SignedIn, job_id: OwnJob) -> PredictionReport:
     """What a prediction has learned, and how well: an addition of this server."""
-    return PredictionReport.model_validate(await prediction.read_report(tx, caller, JobId(job_id)))
+    return PredictionReport.model_validate(await prediction.read_report(tx, caller, job_id))
 
 
 @router.get("/jobs/{job_id}/report.svg", operation_id="get_job_report_picture", response_class=Response)
-async def get_job_report_picture(tx: Tx, caller: SignedIn, job_id: Number) -> Response:
+async def get_job_report_picture(tx: Tx, caller: SignedIn, job_id: OwnJob) -> Response:
     """The same as a picture: an addition of this server."""
-    report = await prediction.read_report(tx, caller, JobId(job_id))
+    report = await prediction.read_report(tx, caller, job_id)
     return Response(await asyncio.to_thread(draw, report), media_type="image/svg+xml")

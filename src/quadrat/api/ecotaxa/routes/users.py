@@ -15,6 +15,7 @@ from quadrat.errors import ErrorKind, QuadratError
 from quadrat.identity.actions import sessions, sharing, users
 from quadrat.identity.types import ProjectId, UserId
 from quadrat.objects.actions import profiles, sets
+from quadrat.objects.actions.access import forbidden
 from quadrat.objects.rules.searching import listed_ids
 
 router = new_router("users")
@@ -32,7 +33,7 @@ async def login(request: Request, body: LoginReq) -> str:
     except QuadratError as error:
         if error.kind in (ErrorKind.UNAUTHENTICATED, ErrorKind.INVALID):
             # A wrong password is 403 in this API, and what is no address is a wrong name.
-            raise QuadratError(ErrorKind.FORBIDDEN, error.message) from error
+            raise forbidden() from error
         raise
 
 
