@@ -185,3 +185,86 @@ def test_exports_are_asked_for_waited_for_and_fetched(server: Any):
     assert found["without_formulae"]["job_id"] == 0
     assert "total_water_volume" in found["without_formulae"]["errors"][0]
     assert found["unknown_project"] == {"class": "NotFoundException", "status": 404}
+
+
+@pytest.fixture(scope="module")
+def sets(server: Any) -> Any:
+    return run(server, "object_sets.py")
+
+
+def test_filters_take_both_bounds_and_zero(sets: Any):
+    everything = list(range(12))
+    assert sets["filters"] == {
+        "none": everything, "empty": everything, "half_depth": everything, "text_of_sample": everything,
+        "from_zero": everything[2:], "to_zero": [0, 1, 2], "zero": [2], "both": [1, 2, 3], "no_column": [],
+        "depth_zero": [0], "depth": [0, 1, 2], "map_zero": everything[:6], "samples": everything[1::2],
+        "months": [0, 11], "dates": [1, 2], "times": [2, 3], "not_times": [0, 1, 2, 9, 10, 11],
+        "text": [1, 10, 11], "text_anchored": [1], "combined": [2, 3, 4, 5], "odd_status": [],
+    }  # fmt: skip
+    assert sets["counted"]
+    assert sets["wrong_filters"] == [422] * 4
+
+
+def test_windows_hold_the_fields_that_there_are_and_every_object_once(sets: Any):
+    assert sets["window"] == [
+        [["ø10", 8.0, "Nöte 10_%"], None, "s0", "2014-11-20"], [["ø9", 7.0, "Nöte 9_%"], None, "s1", "2014-10-20"], 12,
+    ]  # fmt: skip
+    assert sets["past"] == [[], [], 12]
+    assert sets["windows"]
+    assert sets["wrong_window"] == 422
+
+
+def test_decisions_and_guesses_follow_the_table_of_states(sets: Any):
+    assert sets["steps"] == [4, 0, 2, 1, 0, 6, 2, 1]
+    assert sets["states"] == [
+        ["V", "a", "annotator", 0.5], ["V", "a", "annotator", 0.5], ["V", "b", "owner", 0.5],
+        ["D", "c", "annotator", 0.5], ["P", "a", None, 0.25], ["P", "b", None, 1.0], [None, None, None, None],
+    ]  # fmt: skip
+    assert sets["lines"] == [1, 1, 0, 1, 1, 1]
+    assert sets["line"] == ["V", "a", "owner", "Copepoda", "owner Müller"]
+    assert sets["summary"] == [12, 3, 1, 2]
+    assert sets["by_status"] == {
+        "V": [0, 1, 2], "D": [3], "P": [4, 5], "U": [6, 7, 8, 9, 10, 11], "NV": [3, 4, 5, 6, 7, 8, 9, 10, 11],
+        "PV": [0, 1, 2, 4, 5], "PVD": [0, 1, 2, 3, 4, 5], "UP": [4, 5, 6, 7, 8, 9, 10, 11], "VM": [2], "NVM": [0, 1],
+    }  # fmt: skip
+    assert sets["by_taxon"] == [[0, 1, 3, 4], [2, 5]]
+    assert sets["by_author"] == [[0, 1, 2, 3], [2]]
+    assert sets["oscore"] == [0, 1, 2, 3, 4]
+
+
+def test_objects_are_reclassified_reset_and_reverted(sets: Any):
+    assert sets["reclassified"] == [2, 0, [["from", "name", "to"]], [2, 3, 5]]
+    assert sets["reset"] == [["P", 1.0]] * 4
+    assert sets["reverted"] == [[0, 2, 4], 3, ["Appendicularia", "Copepoda"], True, {}, True, True]
+    assert sets["reverted_to_nobody"] == 0
+
+
+def test_five_people_at_once_lose_and_double_nothing(sets: Any):
+    assert sets["crowd"] == [True, True, True]
+
+
+READS = {"query_object_set_parents", "get_object_set", "get_object_set_summary"}
+OPEN = {"get_object_set", "get_object_set_summary"}  # a bad token counts as none
+
+
+def test_operation_without_the_right_is_refused(sets: Any):
+    for name in ("annotator", "viewer"):
+        assert {call: status for call, status in sets["refused"][name].items() if status != 403} == dict.fromkeys(READS)
+    for name in ("stranger", "nobody"):
+        assert set(sets["refused"][name].values()) == {403}
+    assert sets["refused"]["expired"] == {
+        call: 403 if call in OPEN else 401 for call in sets["refused"]["viewer"]
+    }  # fmt: skip
+
+
+def test_nonsense_is_refused_as_the_client_expects(sets: Any):
+    missing = {"unknown_object", "update_unknown", "project", "summary_of_nothing", "object"}
+    assert sets["nonsense"] == {name: 404 if name in missing else 422 for name in sets["nonsense"]}
+    assert len(sets["nonsense"]) == 15
+
+
+def test_objects_are_corrected_and_erased(sets: Any):
+    assert sets["parents"] == [True, True, 1]
+    assert sets["updated"] == [2, 0, {"area": 0.0, "note": "größer"}]
+    assert sets["erased"] == [[2, 0, 2, 2], [0, 0, 0, 0]]
+    assert (sets["left"], sets["gone"]) == (10, [404, []])
