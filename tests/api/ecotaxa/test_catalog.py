@@ -16,6 +16,7 @@ from quadrat.storage.blobs import BlobStore
 from quadrat.storage.types import SignedMethod
 from support.archives import archive, picture, row, table
 from support.house import LIMITS, House, Person
+from support.object_sets import make_object_set
 
 pytestmark = pytest.mark.anyio
 
@@ -164,6 +165,8 @@ async def test_manager_cannot_leave_a_project_without_one(house: House, blobs: B
         ({"managers": []}, "managers"),
         ({"init_classif_list": [999999999]}, "init_classif_list"),
         ({"bodc_variables": {"nothing": "1"}}, "bodc_variables"),
+        ({"bodc_variables": {"subsample_coef": "__import__('os')"}}, "bodc_variables"),
+        ({"title": " "}, "title"),
         ({"status": "Nonsense"}, "status"),
         ({"viewers": [{"id": 999999999, "email": "x", "name": "x"}]}, "id"),
     ):
@@ -206,3 +209,33 @@ async def test_refusals_are_in_the_words_of_this_api(house: House, blobs: BlobSt
     expired = await user.get("/users/me")
     assert (expired.status_code, expired.json()) == (401, {"detail": "Could not validate credentials"})
     assert expired.headers["www-authenticate"] == "Bearer"
+
+
+async def test_sample_or_acquisition_does_not_take_the_name_of_another(house: House, blobs: BlobStore):
+    owner = await house.make_person()
+    mine = client_of(house, owner)
+    async with house.db.begin() as tx:
+        made = await make_object_set(tx, owner.caller, 2)
+    for kind, ids, taken in (("sample", made.samples, "haul 1"), ("acquisition", made.acquisitions, "acq haul 1")):
+        for name, status in ((taken, 422), ("another", 200)):
+            body = {"target_ids": ids[:1], "updates": [{"ucol": "orig_id", "uval": name}]}
+            answer = await mine.post(f"/{kind}_set/update", json=body)
+            assert (answer.status_code, name) == (status, name)
+        assert (await mine.get(f"/{kind}/{ids[0]}")).json()["orig_id"] == "another"
+
+
+@pytest.mark.parametrize(
+    ("names", "status"), [([], 200), (["obj.depth_min", "fre.nothing"], 200), (["fre.x"] * 601, 422)]
+)
+async def test_column_statistics_of_none_some_and_too_many(
+    names: list[str], status: int, house: House, blobs: BlobStore
+):
+    owner = await house.make_person()
+    async with house.db.begin() as tx:
+        made = await make_object_set(tx, owner.caller, 2)
+    query = {"ids": str(made.project_id), "names": ",".join(names)}
+    answer = await client_of(house, owner).get("/project_set/column_stats", params=query)
+    assert answer.status_code == status
+    if status == 200:
+        found = answer.json()
+        assert (found["total"], found["columns"], len(found["counts"])) == (2, names, len(names))

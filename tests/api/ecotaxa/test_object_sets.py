@@ -290,6 +290,7 @@ async def test_update_corrects_facts_features_and_the_sun(bench: Bench):
         ("area", "big"),
         ("sunpos", "X"),
         ("orig_id", ""),
+        ("orig_id", " "),
         ("object_link", "x" * 256),
     ],
 )

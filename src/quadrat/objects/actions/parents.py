@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.errors import ErrorKind, QuadratError
+from quadrat.identity.store.unique import refuse_taken
 from quadrat.identity.types import Caller, ProjectId
 from quadrat.objects.actions.access import open_set, open_sets
 from quadrat.objects.rules import values as readers
@@ -182,7 +183,8 @@ async def update_parents(
         raise QuadratError(ErrorKind.INVALID, "Two cannot have one name in a project.", field="orig_id")
     if not values and not texts:
         return 0
-    return await store.update_parents(tx, kind, ids, values, texts)
+    async with refuse_taken(tx, f"The project has a {kind} of that name already.", field="orig_id"):
+        return await store.update_parents(tx, kind, ids, values, texts)
 
 
 def _unknown(kind: str) -> QuadratError:

@@ -14,6 +14,7 @@ from quadrat.identity.store.accesses import find_accesses
 from quadrat.identity.types import Access, Caller, Project, ProjectId, UserId
 from quadrat.jobs.actions import enqueue
 from quadrat.objects.actions.access import forbidden, open_set
+from quadrat.objects.rules.formulae import read_formulae
 from quadrat.objects.store import clock
 from quadrat.objects.store import imports as import_store
 from quadrat.objects.store import sets as store
@@ -201,6 +202,9 @@ async def update_set(tx: AsyncConnection, caller: Caller, project_id: ProjectId,
         raise QuadratError(ErrorKind.INVALID, "A project needs at least one manager.", field="managers")
     if changes.contact_user_id is not None and changes.contact_user_id not in managers:
         raise QuadratError(ErrorKind.INVALID, "The contact person has to be one of the managers.", field="contact")
+    if not changes.title:
+        raise QuadratError(ErrorKind.INVALID, "A project needs a title.", field="title")
+    _check_formulae(changes.settings.get("formulae", {}))
     await projects.update_project(tx, caller, project_id, title=changes.title)
     unknown = sorted(
         set(changes.settings.get("preset_taxa", ()))
@@ -213,6 +217,14 @@ async def update_set(tx: AsyncConnection, caller: Caller, project_id: ProjectId,
         await clear_vectors(tx, project_id)
     await store.write_settings(tx, project_id, {**changes.settings, "contact_user_id": changes.contact_user_id})
     await sharing.set_team(tx, caller, project_id, changes.roles)
+
+
+def _check_formulae(given: Mapping[str, str]) -> None:
+    """Refuse what no export could use later."""
+    try:
+        read_formulae(given)
+    except QuadratError as error:
+        raise QuadratError(error.kind, error.message, field="bodc_variables") from error
 
 
 async def set_prediction_settings(tx: AsyncConnection, caller: Caller, project_id: ProjectId, settings: str) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from quadrat.errors import ErrorKind, QuadratError
 from quadrat.identity.store.sharing import find_people
 from quadrat.identity.types import Caller, ProjectId, User, UserId
 from quadrat.objects.actions.access import open_set, open_sets
@@ -18,6 +19,8 @@ from quadrat.objects.store import statistics as store
 from quadrat.objects.types import ChangeKind, Permission, TaxonCounts
 
 _BLOCK = 5000
+# As many as an object may have, and its facts; a row of the database has no place for many more.
+_MOST_COLUMNS = 600
 _FACTS = {"depth_min": "depth_min", "depth_max": "depth_max", "latitude": "latitude", "longitude": "longitude"}
 _SENTENCES = {
     "counts": "{} taxa are counted wrongly",
@@ -112,9 +115,11 @@ async def column_statistics(
         limit: At most so many objects of each taxon.
 
     Raises:
-        QuadratError: not_found, forbidden.
+        QuadratError: not_found, forbidden; invalid for too many columns.
     """
     await open_sets(tx, caller, project_ids, Permission.READ)
+    if len(names) > _MOST_COLUMNS:
+        raise QuadratError(ErrorKind.INVALID, f"At most {_MOST_COLUMNS} columns at once.", field="names")
     if not project_ids:
         return ColumnStatistics(0, [0] * len(names), [0.0] * len(names))
     sources = []

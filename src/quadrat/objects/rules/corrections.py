@@ -122,7 +122,7 @@ def _within(value: float, most: float) -> float:
 
 def _name(text: str, at: datetime) -> str:
     value = _text(text, at)
-    if not value or len(value) > _MAX_NAME:
+    if not value.strip() or len(value) > _MAX_NAME:
         raise ValueError
     return value
 

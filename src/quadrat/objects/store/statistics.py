@@ -84,16 +84,17 @@ async def column_moments(
     width = len(sources[0][1])
     parts = []
     for at, (_, columns) in enumerate(sources):
-        cells = ", ".join(f"{_expression(column)} AS c{number}" for number, column in enumerate(columns))
+        cells = ["o.id", "o.taxon_id"]
+        cells += [f"{_expression(column)} AS c{number}" for number, column in enumerate(columns)]
         parts.append(
-            f"SELECT o.id, o.taxon_id, {cells} FROM objects.object o JOIN objects.fact f ON f.object_id = o.id "  # noqa: S608
+            f"SELECT {', '.join(cells)} FROM objects.object o JOIN objects.fact f ON f.object_id = o.id "  # noqa: S608
             f"JOIN objects.feature e ON e.object_id = o.id WHERE o.project_id = :p{at} "
             "AND (CAST(:taxa AS bigint[]) IS NULL OR o.taxon_id = ANY(CAST(:taxa AS bigint[])))"
         )
-    sums = ", ".join(f"count(c{number}), coalesce(var_samp(c{number}), 0)" for number in range(width))
+    sums = ["count(*)", *(f"count(c{number}), coalesce(var_samp(c{number}), 0)" for number in range(width))]
     statement = text(
         f"WITH every AS ({' UNION ALL '.join(parts)}), chosen AS (SELECT *, row_number() OVER "  # noqa: S608
-        f"(PARTITION BY taxon_id ORDER BY id) AS place FROM every) SELECT count(*), {sums} FROM chosen "
+        f"(PARTITION BY taxon_id ORDER BY id) AS place FROM every) SELECT {', '.join(sums)} FROM chosen "
         "WHERE CAST(:limit AS bigint) IS NULL OR place <= :limit"
     )
     parameters: dict[str, Any] = {f"p{at}": id_ for at, (id_, _) in enumerate(sources)}

@@ -128,7 +128,7 @@ def _formulae(given: dict[str, Any]) -> dict[str, str]:
                 f"The quantities are {', '.join(_QUANTITIES)}, each a formula.",
                 field="bodc_variables",
             )
-    return {name: formula for name, formula in given.items() if formula is not None}
+    return {name: formula for name, formula in given.items() if formula and formula.strip()}
 
 
 def taxo_stats(rows: Sequence[tuple[ProjectId, TaxonCounts]], *, by_taxon: bool) -> list[ProjectTaxoStatsModel]:
