@@ -11,6 +11,7 @@ from quadrat.errors import QuadratError
 
 _MOST_TOGETHER = 200
 _GATHER_S = 0.003
+_MOST_KEYS = 1000
 
 Key = TypeVar("Key", bound=Hashable)
 Item = TypeVar("Item")
@@ -31,7 +32,7 @@ class Together(Generic[Key, Item, Outcome]):
     Args:
         write: Writes items of one key in one transaction; answers each, in their order, with an outcome or an error.
         name: Of its tasks.
-        gather_s: How long a busy one waits for those whom its last answers have brought.
+        gather_s: How long a busy one waits at most until as many have come as lately came together.
         split: Parts of items, in their order, that can each be written in one transaction; all of them by default.
     """
 
@@ -48,30 +49,55 @@ class Together(Generic[Key, Item, Outcome]):
         self._split = split or (lambda items: [items])
         self._waiting: dict[Key, list[_Waiting[Item, Outcome]]] = defaultdict(list)
         self._busy: dict[Key, asyncio.Task[None]] = {}
+        # As many as came together lately, one less each time that fewer did.
+        self._expected: dict[Key, int] = {}
+        # How many are waited for, and what ends the wait.
+        self._gathering: dict[Key, tuple[int, asyncio.Future[None]]] = {}
 
     async def join(self, key: Key, item: Item) -> Outcome:
         """The outcome, once what it stands for is done for good; or the error, raised."""
         answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._waiting[key].append(_Waiting(item, answer))
+        waiting = self._waiting[key]
+        waiting.append(_Waiting(item, answer))
+        expected, enough = self._gathering.get(key, (0, None))
+        if enough is not None and len(waiting) >= expected:
+            _end(enough)
         if key not in self._busy:
             self._busy[key] = asyncio.create_task(self._drain(key), name=self._name)
         return await answer
 
     async def _drain(self, key: Key) -> None:
-        crowded = False
         try:
-            while waiting := self._waiting.pop(key, []):
-                if crowded and self._gather_s:
-                    # The answers of the last transaction bring the next requests: together they cost one, not several.
-                    await asyncio.sleep(self._gather_s)
-                    waiting += self._waiting.pop(key, [])
-                crowded = len(waiting) > 1
+            while self._waiting.get(key):
+                expected = self._expected.pop(key, 0)
+                if self._gather_s and len(self._waiting[key]) < expected:
+                    # The answers of the last transactions bring the next requests: together they cost one, not several.
+                    await self._gather(key, expected)
+                waiting = self._waiting.pop(key)
+                self._expect(key, max(len(waiting), expected - 1))
                 for start in range(0, len(waiting), _MOST_TOGETHER):
                     some = iter(waiting[start : start + _MOST_TOGETHER])
                     for part in self._split([one.item for one in waiting[start : start + _MOST_TOGETHER]]):
                         await self._write(key, list(islice(some, len(part))))
         finally:
             del self._busy[key]
+
+    def _expect(self, key: Key, many: int) -> None:
+        if len(self._expected) >= _MOST_KEYS:
+            self._expected.clear()
+        if many > 1:
+            self._expected[key] = many
+
+    async def _gather(self, key: Key, expected: int) -> None:
+        loop = asyncio.get_running_loop()
+        enough: asyncio.Future[None] = loop.create_future()
+        self._gathering[key] = (expected, enough)
+        timer = loop.call_later(self._gather_s, _end, enough)
+        try:
+            await enough
+        finally:
+            timer.cancel()
+            del self._gathering[key]
 
     async def _write(self, key: Key, waiting: Sequence[_Waiting[Item, Outcome]]) -> None:
         try:
@@ -90,6 +116,11 @@ class Together(Generic[Key, Item, Outcome]):
             return
         for one in group:
             await self._write(key, [one])
+
+
+def _end(wait: "asyncio.Future[None]") -> None:
+    if not wait.done():
+        wait.set_result(None)
 
 
 def _answer(one: _Waiting[Item, Outcome], outcome: Outcome | Exception) -> None:

@@ -11,6 +11,7 @@ from quadrat.db.together import Together
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.samples.actions.embeddings import csv_came
 from quadrat.samples.actions.images import note_images
+from quadrat.samples.intake import GATHER_S
 from quadrat.samples.places import Places
 from quadrat.samples.rules.samples import parse_blob_key, parse_csv_key
 from quadrat.samples.store import images as store
@@ -43,7 +44,7 @@ class SampleBlobGuard:
         self._db = db
         self._blobs = blobs
         self._references = references
-        self._arrivals = Together(self._note, "sample-arrivals")
+        self._arrivals = Together(self._note, "sample-arrivals", gather_s=GATHER_S)
         self._places = Places(db)
         # Whether the database knows of these was not to be learned when they came: it went away meanwhile.
         self._doubtful: list[tuple[str, Received]] = []

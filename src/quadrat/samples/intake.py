@@ -10,6 +10,9 @@ from quadrat.samples.actions.samples import create_samples
 from quadrat.samples.door import Door
 from quadrat.samples.types import DatasetId, NewSample, SampleId
 
+# Of an upload, creations come between addresses and bytes: fewer at a time than connections, and each commit costs.
+GATHER_S = 0.01
+
 
 class Intake:
     """Takes what is to be created.
@@ -26,7 +29,7 @@ class Intake:
         self._max_samples = max_samples
         # One look-up for all who arrive together, not one each.
         self._checking = asyncio.Lock()
-        self._together = Together(self._write, "sample-intake")
+        self._together = Together(self._write, "sample-intake", gather_s=GATHER_S)
 
     async def create(self, caller: Caller, dataset_id: DatasetId, new: NewSample) -> SampleId:
         """The sample, once it is stored for good.
