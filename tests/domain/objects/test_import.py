@@ -268,6 +268,24 @@ async def test_unknown_names_are_asked_for_and_the_answer_is_used(lab: Lab, tmp_
     ]
 
 
+async def test_name_that_two_people_share_is_asked_for_and_one_that_one_has_is_not(lab: Lab, tmp_path: Path):
+    taxon, name = f"Known {lab.project_id}", f"Ada {lab.project_id}"
+    await lab.make_taxon(taxon)
+    note = {"object_annotation_status": "validated", "object_annotation_category": taxon}
+    path = archive_of(tmp_path / "a.zip", [row(1, **note, object_annotation_person_name=name.upper())])
+    async with lab.db.begin() as tx:
+        people = [(await make_caller(tx)).user_id for _ in range(2)]
+        named = text('UPDATE identity."user" SET name = :n WHERE id = ANY(:ids)')
+        await tx.execute(named, {"n": name, "ids": people})
+    with pytest.raises(NamesMissingError) as asked:
+        await lab.load(path)
+    assert tuple(asked.value.missing) == ([name.lower()], [])
+    async with lab.db.begin() as tx:
+        await tx.execute(named, {"n": "Another", "ids": people[1:]})
+    await lab.load(path)
+    assert await lab.rows("SELECT author_id FROM objects.object WHERE project_id = :p") == [(people[0],)]
+
+
 async def test_names_of_taxa_and_people_resolve_in_every_form(lab: Lab, tmp_path: Path):
     root = await lab.make_taxon(f"Root{lab.project_id}")
     other = await lab.make_taxon(f"Other{lab.project_id}")
