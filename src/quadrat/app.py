@@ -36,7 +36,7 @@ from quadrat.opening import open_blobs, open_decoders, open_places, open_referen
 from quadrat.samples.door import Door
 from quadrat.samples.guard import SampleBlobGuard
 from quadrat.samples.intake import Intake
-from quadrat.samples.places import Places
+from quadrat.samples.places import Places as ImagePlaces
 from quadrat.samples.reader import ImageReader
 from quadrat.samples.thumbnails import Thumbnails
 from quadrat.serving.engine import ServingEngine
@@ -134,6 +134,7 @@ async def _open(
     scheduler.start()
     cleanup.push_async_callback(scheduler.stop)
     door = Door(db, authenticator)
+    image_places = ImagePlaces(db, authenticator)
     object_door = ObjectDoor(db, authenticator)
     return HouseState(
         db=db,
@@ -170,10 +171,10 @@ async def _open(
         columns=columns,
         object_door=object_door,
         object_intake=ObjectIntake(db, object_door, columns),
-        blob_guard=SampleBlobGuard(db, blobs, references),
+        blob_guard=SampleBlobGuard(db, blobs, references, image_places),
         references=references,
         door=door,
         intake=Intake(db, door, settings.max_samples_per_dataset),
-        image_places=Places(db),
+        image_places=image_places,
         thumbnails=Thumbnails(db, ImageReader(db, blobs, references, decoders)),
     )

@@ -32,6 +32,9 @@ class OpenGuard:
         self.gone: set[str] = set()
         self.came: list[tuple[str, int]] = []
 
+    def admits_at_once(self, key: str) -> bool:
+        return key not in self.gone
+
     async def admit(self, key: str) -> None:
         if key in self.gone:
             raise QuadratError(ErrorKind.NOT_FOUND, "The thing of this address does not exist any more.")

@@ -128,14 +128,15 @@ async def open_gallery(house: House, folder: Path, blobs: BlobStore | None = Non
     house.cleanup.push_async_callback(decoders.close)
     images = ImageReader(house.db, blobs, references, decoders)
     door = Door(house.db, house.authenticator)
+    places = Places(house.db, house.authenticator)
     house.state |= {
         "blobs": blobs,
         "references": references,
         "door": door,
         "intake": Intake(house.db, door, 1000),
-        "image_places": Places(house.db),
+        "image_places": places,
         "thumbnails": Thumbnails(house.db, images),
-        "blob_guard": SampleBlobGuard(house.db, blobs, references),
+        "blob_guard": SampleBlobGuard(house.db, blobs, references, places),
     }
     person = await house.make_person()
     return Gallery(

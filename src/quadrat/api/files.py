@@ -84,7 +84,7 @@ async def _serve(request: Request, key: str) -> Response:
     is_plain = request.method == "GET" and _CONDITIONS.isdisjoint(request.headers.keys())
     if is_plain and elsewhere is None and (found := await blobs.read_quickly(permit.key)) is not None:
         facts, content = found
-        return Response(content, headers=_headers_of_all(facts, content, permit))
+        return Response(content, headers=headers_of_all(facts, content, permit))
     source = elsewhere or _in_store(blobs, permit.key)
     return await (_read_whole(source, permit) if is_plain else _read(request, source, permit))
 
@@ -148,7 +148,7 @@ async def _read_whole(source: ByteSource, permit: Permit) -> Response:
     """All of a file, opened once: what most requests ask for."""
     reader = await source.open(None)
     first = await anext(reader.chunks, b"")
-    headers = _headers_of_all(reader.facts, first, permit)
+    headers = headers_of_all(reader.facts, first, permit)
     if len(first) == reader.facts.size_bytes:
         return Response(bytes(first), headers=headers)
 
@@ -160,7 +160,8 @@ async def _read_whole(source: ByteSource, permit: Permit) -> Response:
     return StreamingResponse(pieces(), headers=headers)
 
 
-def _headers_of_all(facts: BlobFacts, beginning: bytes | memoryview, permit: Permit) -> dict[str, str]:
+def headers_of_all(facts: BlobFacts, beginning: bytes | bytearray | memoryview, permit: Permit) -> dict[str, str]:
+    """What is said of a file that is sent as a whole."""
     return {
         **_validators(facts),
         **_content(bytes(beginning[:SNIFFED_BYTES]), permit),

@@ -30,6 +30,10 @@ from quadrat.storage.types import ByteSource, Received
 class BlobGuard(Protocol):
     """Ties signed addresses to the things that their bytes belong to."""
 
+    def admits_at_once(self, key: str) -> bool:
+        """Whether `admit` would say at this moment, without a look, that the bytes are to be read in the store."""
+        ...
+
     async def admit(self, key: str) -> ByteSource | None:
         """Refuse an address whose thing is gone, although its signature is good and its bytes may be there still.
 

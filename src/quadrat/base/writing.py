@@ -2,6 +2,9 @@
 
 import asyncio
 import os
+from collections.abc import Sequence
+
+Content = bytes | bytearray | memoryview
 
 
 def write_now(transport: asyncio.Transport, descriptor: int, data: bytes) -> None:
@@ -14,14 +17,20 @@ def write_now(transport: asyncio.Transport, descriptor: int, data: bytes) -> Non
         descriptor: Of the socket, non-blocking.
         data: All or nothing of it has been promised to the other side.
     """
+    write_parts_now(transport, descriptor, (data,))
+
+
+def write_parts_now(transport: asyncio.Transport, descriptor: int, parts: Sequence[Content]) -> None:
+    """As `write_now`, for parts that are not copied into one; all but bytes may be changed afterwards."""
     if transport.is_closing():
         return
+    written = 0
     if transport.get_write_buffer_size() == 0:
         try:
-            written = os.write(descriptor, data)
+            written = os.writev(descriptor, parts)
         except OSError:  # full, or broken
             written = 0
-        if written == len(data):
-            return
-        data = data[written:]
-    transport.write(data)
+    for part in parts:
+        if written < len(part):
+            transport.write(part if written == 0 and isinstance(part, bytes) else bytes(memoryview(part)[written:]))
+        written = max(0, written - len(part))

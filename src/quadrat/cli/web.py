@@ -13,9 +13,11 @@ import uvloop
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from quadrat.api.events import EventHub
+from quadrat.api.quick_files import QuickFiles
 from quadrat.api.ubiops.express import Express
 from quadrat.app import Keys, create_app
 from quadrat.base.garbage import settle
+from quadrat.base.memory import keep_freed_memory
 from quadrat.cli.joined_writes import JoinedWrites
 from quadrat.cli.keys import open_sealer, secret_key
 from quadrat.cli.saying import say
@@ -73,6 +75,7 @@ def run(settings: Settings, url: str, server: EmbeddedPostgres | None) -> None:
     Raises:
         DatabaseError: The database cannot be used.
     """
+    keep_freed_memory()
     upgrade(url)
     keys = Keys(secret_key(settings), open_sealer(settings))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -84,7 +87,8 @@ async def _serve(settings: Settings, url: str, keys: Keys, server: EmbeddedPostg
     events = EventHub()
     workers = WorkerProcesses(settings)
     app = create_app(settings, database_url=url, keys=keys, events=events)
-    protocol = partial(JoinedWrites, express=Express(app.doors, max_body_bytes=settings.max_body_bytes))
+    express = Express(app.doors, max_body_bytes=settings.max_body_bytes)
+    protocol = partial(JoinedWrites, express=express, files=QuickFiles())
     web = _WebServer(
         uvicorn.Config(
             app,

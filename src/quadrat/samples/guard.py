@@ -38,17 +38,23 @@ class SampleBlobGuard:
         db: Where samples are.
         blobs: Where their bytes are.
         references: Reads those that were imported without a copy.
+        places: Knows where each lies.
     """
 
-    def __init__(self, db: Database, blobs: BlobStore, references: References) -> None:
+    def __init__(self, db: Database, blobs: BlobStore, references: References, places: Places) -> None:
         self._db = db
         self._blobs = blobs
         self._references = references
         self._arrivals = Together(self._note, "sample-arrivals", gather_s=GATHER_S)
-        self._places = Places(db)
+        self._places = places
         # Whether the database knows of these was not to be learned when they came: it went away meanwhile.
         self._doubtful: list[tuple[str, Received]] = []
         self._settling = asyncio.Lock()
+
+    def admits_at_once(self, key: str) -> bool:
+        """Whether `admit` would say at this moment, without a look, that the bytes are to be read in the store."""
+        named = parse_blob_key(key)
+        return named is None or self._places.is_in_store(named[0], named[1])
 
     async def admit(self, key: str) -> ByteSource | None:
         """Refuse an address whose sample is gone, though its signature is good and its bytes may be there still.
@@ -163,9 +169,7 @@ class SampleBlobGuard:
         async with self._db.begin() as tx:
             kept = await note_images(tx, dataset_id, came)
         # In their order, before anything of the next transaction: what lies there is what the database knows of.
-        for arrival in arrivals:
-            if arrival.sample_id in kept:
-                self._blobs.finish(arrival.key, arrival.received)
+        await self._blobs.finish_all([(one.key, one.received) for one in arrivals if one.sample_id in kept])
         return [arrival.sample_id in kept for arrival in arrivals]
 
     async def _beginning(self, key: str, facts: BlobFacts) -> bytes:

@@ -15,6 +15,7 @@ import structlog
 from obstore.exceptions import BaseError
 from obstore.store import AzureStore, GCSStore, LocalStore, S3Store, from_url
 
+from quadrat.db.together import Together
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.storage import disk
 from quadrat.storage.full import disk_full, is_disk_full
@@ -54,6 +55,8 @@ class BlobStore:
         self._store = store
         self._signing_key = signing_key
         self._root: Path | None = None
+        # One thread writes what comes at the same time: threads for each would wait for each other most of the time.
+        self._staging = Together(self._stage, "blob-staging", gather_s=0)
         # A bucket tells what lies in it.
         self._ledger: Ledger | None = None
 
@@ -152,7 +155,7 @@ class BlobStore:
             if self._root is None or counted.size_bytes > _WHOLE_BYTES:
                 staged, facts = None, await self._put(key, counted, _after(begun, pieces))
             else:
-                staged, facts = await asyncio.to_thread(disk.stage, str(self._root), key, begun)
+                staged, facts = await self._staging.join(None, (key, begun))
         except BaseException as error:
             self.end(note)
             if isinstance(error, OSError) and error is not counted.failure:
@@ -185,6 +188,21 @@ class BlobStore:
         """
         self.place(key, received)
         self.end(received.note)
+
+    async def finish_all(self, came: Sequence[tuple[str, Received]]) -> None:
+        """As `finish`, for many in their order: a file system takes its time over what is replaced.
+
+        Raises:
+            QuadratError: As for `finish`; then those that follow are not finished.
+        """
+        await asyncio.to_thread(self._finish_all, came)
+
+    def _finish_all(self, came: Sequence[tuple[str, Received]]) -> None:
+        for key, received in came:
+            self.finish(key, received)
+
+    async def _stage(self, _: None, coming: Sequence[tuple[str, Sequence[bytes]]]) -> Sequence[disk.Staged | OSError]:
+        return await asyncio.to_thread(disk.stage_all, str(self._root), coming)
 
     async def drop(self, key: str, received: Received) -> None:
         """Nobody keeps count of what was received: it goes. Safe to repeat."""
@@ -261,12 +279,34 @@ class BlobStore:
             try:
                 if facts.size_bytes > _WHOLE_BYTES:
                     return None
-                content = disk.read_cached(descriptor, facts.size_bytes)
-                if content is not None:
-                    return facts, memoryview(content)
+                content = memoryview(bytearray(facts.size_bytes))
+                if disk.read_cached(descriptor, content):
+                    return facts, content
                 return facts, memoryview(await asyncio.to_thread(disk.read_all, descriptor, facts.size_bytes))
             finally:
                 os.close(descriptor)
+
+    def read_cached(self, key: str, into: memoryview) -> tuple[BlobFacts, memoryview] | None:
+        """As `read_quickly`, without waiting for anything: None also where there is nothing, or not in memory.
+
+        Args:
+            key: Which.
+            into: Where what is read is put, at its beginning; more than this is not read.
+        """
+        if self._root is None or _KEY.fullmatch(key) is None:
+            return None
+        try:
+            descriptor, facts = disk.open_to_read(str(self._root), key)
+        except OSError:
+            return None
+        try:
+            content = into[: facts.size_bytes]
+            fits = len(content) == facts.size_bytes
+            return (facts, content) if fits and disk.read_cached(descriptor, content) else None
+        except OSError:
+            return None
+        finally:
+            os.close(descriptor)
 
     async def read(self, key: str, *, max_bytes: int) -> bytes:
         """All bytes at once, of something small.

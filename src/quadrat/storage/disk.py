@@ -17,6 +17,9 @@ _ONLY_CACHED = getattr(os, "RWF_NOWAIT", None)
 _NOT_AT_ONCE = frozenset({errno.EAGAIN, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
 
 
+Staged = tuple[str, BlobFacts]
+
+
 def write_new(root: str, key: str, content: bytes) -> None:
     """Store bytes under a key that nobody reads yet, as `BlobStore.put` would, at a third of its cost.
 
@@ -34,7 +37,7 @@ def write_new(root: str, key: str, content: bytes) -> None:
         os.close(descriptor)
 
 
-def stage(root: str, key: str, pieces: Sequence[bytes]) -> tuple[str, BlobFacts]:
+def stage(root: str, key: str, pieces: Sequence[bytes]) -> Staged:
     """Store bytes beside a key, whose place they take in one step when they are renamed to it.
 
     Args:
@@ -64,6 +67,17 @@ def stage(root: str, key: str, pieces: Sequence[bytes]) -> tuple[str, BlobFacts]
         raise
 
 
+def stage_all(root: str, coming: Sequence[tuple[str, Sequence[bytes]]]) -> list[Staged | OSError]:
+    """As `stage`, for many keys and their bytes: what came of each."""
+    outcomes: list[Staged | OSError] = []
+    for key, pieces in coming:
+        try:
+            outcomes.append(stage(root, key, pieces))
+        except OSError as error:
+            outcomes.append(error)
+    return outcomes
+
+
 def facts_of(path: str) -> BlobFacts:
     """What is known of a file by its name.
 
@@ -83,18 +97,16 @@ def open_to_read(root: str, key: str) -> tuple[int, BlobFacts]:
     return descriptor, _facts(os.fstat(descriptor))
 
 
-def read_cached(descriptor: int, size_bytes: int) -> bytearray | None:
-    """All of an open file when it is in memory; None when the disk would have to be asked, or nobody can tell."""
+def read_cached(descriptor: int, content: bytearray | memoryview) -> bool:
+    """Fill with all of an open file that is in memory; False when the disk would have to be asked, or nobody knows."""
     if _ONLY_CACHED is None:
-        return None
-    content = bytearray(size_bytes)
+        return False
     try:
-        read = os.preadv(descriptor, [content], 0, _ONLY_CACHED)
+        return os.preadv(descriptor, [content], 0, _ONLY_CACHED) == len(content)
     except OSError as error:
         if error.errno in _NOT_AT_ONCE:
-            return None
+            return False
         raise
-    return content if read == size_bytes else None
 
 
 def read_all(descriptor: int, size_bytes: int) -> bytes:

@@ -5,7 +5,6 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
 
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.storage.types import SignedMethod
@@ -78,7 +77,7 @@ def _signature(permit: Permit, signing_key: bytes) -> str:
     fields = (permit.method, permit.key, str(round(permit.expires_at.timestamp())), permit.filename or "")
     # Lengths keep the fields apart, whatever they hold.
     message = b"".join(f"{len(field.encode())}:".encode() + field.encode() for field in fields)
-    return hmac.new(signing_key, _CONTEXT + message, sha256).hexdigest()
+    return hmac.digest(signing_key, _CONTEXT + message, "sha256").hex()
 
 
 def _encode(text: str) -> str:

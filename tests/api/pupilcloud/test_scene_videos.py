@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 
 from quadrat.api.files import ROUTES
 from quadrat.samples.guard import SampleBlobGuard
+from quadrat.samples.places import Places
 from quadrat.storage.references import References
 from support import gaze_formats as formats
 from support.gaze import Lab, Recording, make_recording, set_up, to_files
@@ -35,7 +36,8 @@ async def download(lab: Lab, one: Recording, **headers: str) -> httpx2.Response:
 
 
 def bare(house: House) -> httpx2.AsyncClient:
-    house.state["blob_guard"] = SampleBlobGuard(house.db, house.state["blobs"], References())
+    places = Places(house.db, house.authenticator)
+    house.state["blob_guard"] = SampleBlobGuard(house.db, house.state["blobs"], References(), places)
     return house.client_for(lambda: Starlette(routes=list(ROUTES)), "")
 
 

@@ -83,6 +83,47 @@ async def test_what_is_received_comes_back_equal_and_is_noted_until_the_end(blob
     assert blobs.list_begun() == []
 
 
+async def test_what_is_received_together_comes_back_each_as_it_was_and_one_failure_is_its_own(blobs: BlobStore) -> None:
+    contents = {_key(): os.urandom(size) for size in (0, 10, 70_000, 300_000)}
+    file = _key()
+    await blobs.put(file, b"a file")
+    keys = [*contents, f"{file}/below"]
+    came = await asyncio.gather(
+        *(blobs.receive(key, _pieces(contents.get(key, b"x"))) for key in keys), return_exceptions=True
+    )
+    if blobs.local_root is not None:
+        refused = came.pop()
+        assert isinstance(refused, QuadratError)
+        assert refused.kind is ErrorKind.UNAVAILABLE
+    received = [(key, one) for key, one in zip(keys, came, strict=False) if not isinstance(one, BaseException)]
+    assert len(received) >= len(contents)
+    await blobs.finish_all(received)
+    assert {key: await _content(blobs, key) for key in contents} == contents
+    assert blobs.list_begun() == []
+
+
+async def test_the_later_of_two_that_are_finished_together_stays(blobs: BlobStore) -> None:
+    key = _key()
+    received = [await blobs.receive(key, _pieces(content)) for content in (b"first", b"second")]
+    await blobs.finish_all([(key, one) for one in received])
+    assert await _content(blobs, key) == b"second"
+
+
+async def test_what_is_in_memory_is_read_into_it_at_once(blobs: BlobStore) -> None:
+    key, large = _key(), _key()
+    facts, _ = await blobs.put(key, b"content")
+    await blobs.put(large, bytes(101))
+    memory = memoryview(bytearray(100))
+    if blobs.local_root is None:
+        assert blobs.read_cached(key, memory) is None
+    else:
+        found = blobs.read_cached(key, memory)
+        assert found is not None
+        assert (found[0].etag, bytes(found[1])) == (facts.etag, b"content")
+    for unread in (large, _key(), "../passwd"):
+        assert blobs.read_cached(unread, memory) is None
+
+
 @pytest.mark.parametrize("size", [10, 2 * MIB])
 async def test_what_is_dropped_leaves_nothing(blobs: BlobStore, size: int) -> None:
     key = _key()

@@ -12,6 +12,7 @@ from quadrat.cli.joined_writes import JoinedWrites
 
 pytestmark = pytest.mark.anyio
 ASK = b"GET %b HTTP/1.1\r\nHost: test\r\n\r\n"
+PUT = b"PUT / HTTP/1.1\r\nHost: test\r\nContent-Length: %d\r\n\r\n"
 BIG = b"x" * 5_000_000
 
 
@@ -91,3 +92,77 @@ async def test_line_that_is_closed_after_an_answer_carries_all_of_it():
     async with line(app) as (reader, writer):
         writer.write(b"GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
         assert (await reader.read()).endswith(b"here")
+
+
+async def test_body_that_is_not_large_is_read_in_one_piece():
+    async def app(_scope: Any, receive: Any, send: Any) -> None:
+        pieces = [message := await receive()]
+        while message.get("more_body"):
+            pieces.append(message := await receive())
+        said = b"%d %d" % (len(pieces), sum(len(piece["body"]) for piece in pieces))
+        await start(send, len(said))
+        await send({"type": "http.response.body", "body": said})
+
+    async with line(app) as (reader, writer):
+        for length, pieces in ((300_000, b"1"), (70_000, b"1"), (10, b"1")):
+            writer.write(PUT % length)
+            for at in range(0, length, 50_000):
+                writer.write(b"x" * min(50_000, length - at))
+                await writer.drain()
+                await asyncio.sleep(0.01)  # the rest comes in another piece
+            assert await reader.readuntil(b"\r\n\r\n")
+            said = b"%b %d" % (pieces, length)
+            assert await reader.readexactly(len(said)) == said
+
+
+async def test_body_that_comes_slowly_is_handed_on_meanwhile(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("quadrat.cli.joined_writes._GATHER_S", 0.01)
+    read = asyncio.Event()
+    came: list[bytes] = []
+
+    async def app(_scope: Any, receive: Any, send: Any) -> None:
+        more = True
+        while more:
+            message = await receive()
+            came.append(message.get("body", b""))
+            more = message.get("more_body", False)
+            read.set()
+        await start(send, 0)
+        await send({"type": "http.response.body", "body": b""})
+
+    async with asyncio.timeout(30), line(app) as (reader, writer):
+        for _ in range(2):
+            came.clear()
+            writer.write(PUT % 300_000 + b"a" * 100_000)
+            while len(b"".join(came)) < 100_000:
+                read.clear()
+                await read.wait()
+            writer.write(b"b" * 200_000)
+            assert b"200 OK" in await reader.readuntil(b"\r\n\r\n")
+            assert b"".join(came) == b"a" * 100_000 + b"b" * 200_000
+
+
+async def test_caller_who_leaves_in_the_middle_of_a_body_is_noticed():
+    ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def app(_scope: Any, receive: Any, _send: Any) -> None:
+        ended.set_result((await receive())["type"])
+
+    async with asyncio.timeout(30), line(app) as (_, writer):
+        writer.write(PUT % 300_000 + b"a" * 100_000)
+        await writer.drain()
+        writer.close()
+        assert await ended == "http.disconnect"
+
+
+async def test_body_that_nobody_waits_for_does_not_disturb_the_next_request():
+    async def app(_scope: Any, _receive: Any, send: Any) -> None:
+        await start(send, 4, 413)
+        await send({"type": "http.response.body", "body": b"much"})
+
+    async with asyncio.timeout(30), line(app) as (reader, writer):
+        for _ in range(2):
+            writer.write(PUT % 300_000)
+            assert b" 413 " in await reader.readuntil(b"much")
+            writer.write(b"a" * 300_000 + ASK % b"/")
+            assert b" 413 " in await reader.readuntil(b"much")

@@ -87,6 +87,7 @@ async def update_dataset_by_id(
 
 @router.delete("/datasets/{datasetId}", operation_id="delete_dataset_by_id", response_class=Response)
 async def delete_dataset_by_id(
+    request: Request,
     tx: Tx,
     caller: SignedIn,
     datasetId: ObjectId,  # noqa: N803
@@ -94,4 +95,5 @@ async def delete_dataset_by_id(
 ) -> Response:
     """Remove a dataset with its samples and their images."""
     await actions.delete_dataset(tx, caller, DatasetId(datasetId))
+    request.state.image_places.end(DatasetId(datasetId))
     return Response()
