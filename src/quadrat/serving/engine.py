@@ -230,15 +230,16 @@ class ServingEngine:
     async def run_on(self, order: Order) -> Answer:
         """Run a direct request anew whose instance went away before it began on it."""
         left_s = order.timeout_s - (time.time_ns() - order.queued_ns) / 1e9
-        return await self._fulfil(order, left_s)
+        return await self._fulfil(order, left_s, again=True)
 
-    async def _fulfil(self, order: Order, left_s: float) -> Answer:
+    async def _fulfil(self, order: Order, left_s: float, *, again: bool = False) -> Answer:
         deployment, compute_ns, ran_ns = order.deployment, 0, None
         try:
             pool = self._pool_of(deployment)
-            with_files = deployment.input.file_fields or deployment.output.file_fields
-            run = self._run if with_files else Pool.run
-            reply = await run(pool, order.request_id, order.data, left_s)
+            if deployment.input.file_fields or deployment.output.file_fields:
+                reply = await self._run(pool, order.request_id, order.data, left_s)
+            else:
+                reply = await pool.run(order.request_id, order.data, left_s, again=again)
         except (RequestTimeoutError, InstanceLostError, StartFailedError, PoolClosedError) as error:
             answer, ran_ns = self.refusal(order, error)
         except asyncio.CancelledError:

@@ -213,7 +213,9 @@ class Pool:
         """Whether a direct request would be given to an instance right now."""
         return not self._closed and not self._line.is_before(batch=False) and self._find_place() is not None
 
-    async def run(self, request_id: UUID, data: bytes, timeout_s: float, *, batch: bool = False) -> Reply:
+    async def run(
+        self, request_id: UUID, data: bytes, timeout_s: float, *, batch: bool = False, again: bool = False
+    ) -> Reply:
         """Run one request on an instance, started for it when there is none.
 
         Args:
@@ -221,6 +223,7 @@ class Pool:
             data: Checked request data as JSON text.
             timeout_s: Of a direct request from now on, its waiting included; of a batch request from its start on.
             batch: Waits behind direct requests, as long as it takes.
+            again: It had a place and lost it, so it waits before all others of its kind.
 
         Raises:
             RequestTimeoutError: Too late.
@@ -229,7 +232,6 @@ class Pool:
             PoolClosedError: The version is gone.
         """
         deadline = self._loop.time() + timeout_s
-        again = False
         while True:
             member = self._reserve_now(batch) or await self._wait(None if batch else deadline, batch, again)
             remaining = timeout_s if batch else deadline - self._loop.time()

@@ -160,6 +160,25 @@ async def opened(serving: ServingHouse, engine: Engine, path: VersionPath) -> De
     )
 
 
+async def serve_paced(serving: ServingHouse, engine: Engine, gates: Gates, long: str = "") -> VersionPath:
+    """A model whose requests take 15 ms, one of them half a second. It notes in which order they came."""
+    source = f"""
+import os, time
+
+class Model:
+    def request(self, data):
+        open(os.path.join({str(gates.folder)!r}, data + ".began"), "w").close()
+        with open(os.path.join({str(gates.folder)!r}, "order"), "a") as order:
+            order.write(data)
+        time.sleep(0.5 if data == {long!r} else 0.015)
+        return data
+"""
+    path = await serving.serve(source, maximum_instances=1)
+    for number in range(20):  # until it is known how long they take
+        await engine.ask(path, quoted(f"before-{number}"))
+    return path
+
+
 async def test_request_that_is_begun_answers_as_one_that_is_run(serving: ServingHouse, engine: Engine):
     path = await serving.serve(PLAIN["eval"], maximum_instances=1)
     deployment = await opened(serving, engine, path)
@@ -201,18 +220,7 @@ async def test_request_behind_a_long_one_is_run_elsewhere_or_given_up(
 async def test_instance_has_its_next_request_at_hand_when_more_wait_than_there_are_instances(
     serving: ServingHouse, engine: Engine, gates: Gates
 ):
-    source = f"""
-import os, time
-
-class Model:
-    def request(self, data):
-        open(os.path.join({str(gates.folder)!r}, data + ".began"), "w").close()
-        time.sleep(0.015)
-        return data
-"""
-    path = await serving.serve(source, maximum_instances=1)
-    for number in range(20):  # until it is known how long they take
-        await engine.ask(path, quoted(f"before-{number}"))
+    path = await serve_paced(serving, engine, gates)
     asked = [asyncio.create_task(engine.ask(path, quoted(name))) for name in "abcd"]
     await wait_until((gates.folder / "a.began").exists)
     # The server does nothing for some time, and the instance does.
@@ -224,18 +232,7 @@ class Model:
 async def test_request_that_was_at_hand_keeps_its_turn_when_the_one_before_it_takes_long(
     serving: ServingHouse, engine: Engine, gates: Gates
 ):
-    source = f"""
-import os, time
-
-class Model:
-    def request(self, data):
-        open(os.path.join({str(gates.folder)!r}, data + ".began"), "w").close()
-        time.sleep(0.5 if data == "a" else 0.015)
-        return data
-"""
-    path = await serving.serve(source, maximum_instances=1)
-    for number in range(20):  # until it is known how long they take
-        await engine.ask(path, quoted(f"before-{number}"))
+    path = await serve_paced(serving, engine, gates, long="a")
     ended: list[str] = []
 
     async def ask(name: str) -> None:
@@ -243,6 +240,22 @@ class Model:
 
     await asyncio.gather(*map(ask, "abcdef"))
     assert ended == list("abcdef")
+
+
+async def test_requests_that_were_begun_and_taken_back_keep_their_turns(
+    serving: ServingHouse, engine: Engine, gates: Gates
+):
+    path = await serve_paced(serving, engine, gates, long="a")
+    deployment = await opened(serving, engine, path)
+    version = await serving.version(path)
+    # As if requests had been so short that an instance is given three at a time.
+    engine.engine._pools[version.id]._learn(600_000)
+    begun = [Begun(engine, deployment, quoted(name)) for name in "abcd"]
+    assert [item.run is not None for item in begun] == [True, True, True, False]
+    later = [asyncio.create_task(engine.ask(path, quoted(name))) for name in "de"]
+    assert [result_of(await item.answer()) for item in begun[:3]] == list("abc")
+    assert [result_of(await task) for task in later] == list("de")
+    assert (gates.folder / "order").read_text()[-5:] == "abcde"
 
 
 async def test_request_behind_one_that_takes_the_instance_along_is_run_anew(serving: ServingHouse, engine: Engine):

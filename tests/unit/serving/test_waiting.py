@@ -18,12 +18,12 @@ async def test_direct_goes_before_batch_and_each_in_order():
 async def test_who_had_a_place_before_is_first_of_its_kind():
     line: WaitingLine[str] = WaitingLine()
     batch, direct = line.join(batch=True), line.join(batch=False)
-    again = line.join(batch=True, again=True)
+    again = [line.join(batch=True, again=True) for _ in range(3)]
     served = []
     while (waiter := line.next()) is not None:
         waiter.set_result("seat")
         served.append(waiter)
-    assert served == [direct, again, batch]
+    assert served == [direct, *again, batch], "among themselves in the order in which they lost it"
 
 
 async def test_newcomer_stands_behind_its_own_kind_and_batch_behind_all():
