@@ -1,10 +1,9 @@
 """Tokens looked up once and remembered for seconds; a revocation reaches every process through NOTIFY."""
 
-import asyncio
 import time
-from collections.abc import Callable, Coroutine, Hashable
-from typing import Any, TypeVar
+from collections.abc import Callable
 
+from quadrat.base.joined import Joined
 from quadrat.db.engine import Database
 from quadrat.db.notify import Listener
 from quadrat.identity.actions.access import ProjectRef, access_to, authenticate, hash_token
@@ -12,7 +11,6 @@ from quadrat.identity.changes import CHANNEL
 from quadrat.identity.changes import announce_change as announce_change
 from quadrat.identity.types import Access, Caller, UserId
 
-Found = TypeVar("Found")
 _LIFE_S = 5.0
 _MAX_ENTRIES = 50_000
 
@@ -31,7 +29,8 @@ class Authenticator:
         self._clock = clock
         self._callers: dict[bytes, tuple[float, Caller]] = {}
         self._accesses: dict[tuple[UserId, ProjectRef], tuple[float, Access]] = {}
-        self._asking: dict[Hashable, asyncio.Task[Any]] = {}
+        # A busy caller is forgotten for hundreds of requests.
+        self._asking = Joined()
         self._generation = 0
         listener.subscribe(CHANNEL, lambda _payload: self.forget(), on_reset=self.forget)
 
@@ -62,7 +61,9 @@ class Authenticator:
             return found
         key = hash_token(secret)
         generation = self._generation
-        return await self._once(("caller", generation, key), lambda: self._look_up_caller(secret, key, generation))
+        return await self._asking.find(
+            ("caller", generation, key), lambda: self._look_up_caller(secret, key, generation)
+        )
 
     async def _look_up_caller(self, secret: str, key: bytes, generation: int) -> Caller:
         async with self._db.begin() as tx:
@@ -84,7 +85,9 @@ class Authenticator:
         if entry is not None and entry[0] > self._clock():
             return entry[1]
         generation = self._generation
-        return await self._once(("access", generation, key), lambda: self._look_up_access(caller, ref, generation))
+        return await self._asking.find(
+            ("access", generation, key), lambda: self._look_up_access(caller, ref, generation)
+        )
 
     async def _look_up_access(self, caller: Caller, ref: ProjectRef, generation: int) -> Access:
         async with self._db.begin() as tx:
@@ -94,18 +97,3 @@ class Authenticator:
                 self._accesses.clear()
             self._accesses[caller.user_id, ref] = (self._clock() + _LIFE_S, access)
         return access
-
-    async def _once(self, key: Hashable, look_up: Callable[[], Coroutine[Any, Any, Found]]) -> Found:
-        """Look up once for all who ask at the same time: a busy caller is forgotten for hundreds of requests."""
-        task = self._asking.get(key)
-        if task is None:
-            task = self._asking[key] = asyncio.create_task(look_up())
-            task.add_done_callback(lambda ended: self._on_found(key, ended))
-        # Shielded: one of those who wait may give up.
-        found: Found = await asyncio.shield(task)
-        return found
-
-    def _on_found(self, key: Hashable, task: asyncio.Task[Any]) -> None:
-        del self._asking[key]
-        if not task.cancelled():
-            task.exception()  # not to be reported when nobody waits any more

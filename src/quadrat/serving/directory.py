@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 
+from quadrat.base.joined import Joined
 from quadrat.base.slugs import is_slug
 from quadrat.db.engine import Database
 from quadrat.db.notify import Listener
@@ -35,6 +36,7 @@ class Directory:
         self._by_path: dict[_Path, Deployment] = {}
         self._by_id: dict[VersionId, Deployment] = {}
         self._generation = 0
+        self._asking = Joined()
         self._trusted_from = 0.0
         listener.subscribe(VERSIONS, lambda _payload: self.forget(), on_reset=self.forget)
 
@@ -83,6 +85,10 @@ class Directory:
         if found is not None:
             return found
         generation = self._generation
+        # All requests of a batch ask at the same time, and keep their order.
+        return await self._asking.find((generation, version_id), lambda: self._look_up(version_id, generation))
+
+    async def _look_up(self, version_id: VersionId, generation: int) -> Deployment | None:
         async with self._db.begin() as tx:
             loaded = await store.list_deployments(tx, [version_id])
         found = loaded[0] if loaded else None

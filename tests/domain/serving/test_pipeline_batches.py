@@ -73,6 +73,22 @@ async def test_batch_runs_every_object_and_keeps_each_request(serving: ServingHo
         assert None not in {run.request_id for run in item.runs}
 
 
+async def test_requests_of_a_batch_come_to_a_model_in_their_order(
+    serving: ServingHouse, flow: Flow, build: Builder, gates: Gates
+):
+    source = f"""
+class Model:
+    def request(self, data):
+        with open({str(gates.folder / "order")!r}, "a") as order:
+            print(data, file=order)
+        return data
+"""
+    path = await build.chain(await serving.serve(source, maximum_instances=1))
+    ids = await build.submit(path, *map(str, range(200)))
+    await build.finished(path, ids)
+    assert (gates.folder / "order").read_text().split() == list(map(str, range(200)))
+
+
 async def test_large_contents_lie_in_the_store_once_and_come_back_whole(
     serving: ServingHouse, flow: Flow, build: Builder
 ):

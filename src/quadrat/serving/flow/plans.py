@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 
+from quadrat.base.joined import Joined
 from quadrat.base.slugs import is_slug
 from quadrat.db.engine import Database
 from quadrat.db.notify import Listener
@@ -31,6 +32,7 @@ class Plans:
         self._by_path: dict[tuple[ProjectId, str], Plan] = {}
         self._by_id: dict[PipelineId, Plan] = {}
         self._generation = 0
+        self._asking = Joined()
         self._trusted_from = 0.0
         for channel in (PIPELINES, VERSIONS):
             listener.subscribe(channel, lambda _payload: self.forget(), on_reset=self.forget)
@@ -68,6 +70,10 @@ class Plans:
         if found is not None:
             return found
         generation = self._generation
+        # All requests of a batch ask at the same time, and keep their order.
+        return await self._asking.find((generation, pipeline_id), lambda: self._look_up(pipeline_id, generation))
+
+    async def _look_up(self, pipeline_id: PipelineId, generation: int) -> Plan | None:
         async with self._db.begin() as tx:
             loaded = await store.find_graph(tx, pipeline_id)
         if loaded is None:
