@@ -167,13 +167,13 @@ class Asker:
             pause_s = min(2 * pause_s, _LAST_LOOK_S)
         return []
 
-    async def forget(self, ids: Sequence[UUID]) -> None:
-        """Remove requests whose answers have been used, where the caller may."""
+    async def forget(self, tx: AsyncConnection, ids: Sequence[UUID]) -> None:
+        """Remove requests whose answers have been used, where the caller may; the transaction goes on either way."""
         path = self._served.path
         if not ids:
             return
         with suppress(QuadratError):
-            async with self._db.begin() as tx:
+            async with tx.begin_nested():
                 if isinstance(path, VersionPath):
                     await requests.delete_requests(tx, self._caller, path, ids)
                 else:

@@ -85,7 +85,7 @@ class Network:
             raise QuadratError(ErrorKind.INVALID, message)
         async with self._context.db.begin() as tx:
             await store.keep_vectors(tx, project_id, self._name, found)
-        await self._asker.forget(asked)
+            await self._asker.forget(tx, asked)
 
 
 async def open_network(context: JobContext[Any], caller: Caller, project_id: ProjectId) -> Network:

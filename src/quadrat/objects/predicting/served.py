@@ -132,8 +132,9 @@ async def _write(
         if not await store.remove_block(tx, training_id, block.number):
             return 0  # a later run of this job has written it
         n = await write_guesses(tx, change, training_id, await labels.read(tx, block.object_ids, answers))
-    await asker.forget(block.request_ids or ())
-    return n
+        # In the same moment: nobody else would, if this process were lost in between.
+        await asker.forget(tx, block.request_ids or ())
+        return n
 
 
 class _Labels:
