@@ -229,12 +229,12 @@ class LocalInstance(asyncio.Protocol):
         if self._reason is not None:
             raise InstanceLostError(self._reason)
         self._number = number = self._number + 1
-        is_idle = not self._pending
+        # First of all: an idle instance begins on it meanwhile.
+        self._write(number, REQUEST, data, at_once=not self._pending)
         pending = self._pending[number] = _Pending(on_end, self._loop.time(), timeout_s)
         if pending.deadline < self._alarm_at:
             self._set_alarm(pending.deadline)
         self._output.expect(number, request_id)
-        self._write(number, REQUEST, data, at_once=is_idle)
         return number
 
     def give_up(self, number: int) -> None:

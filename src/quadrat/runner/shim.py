@@ -83,6 +83,8 @@ class Channel:
         os.close(descriptor)
         self._socket = _socket.socket(fileno=high)
         self._socket.setblocking(True)
+        self._arrival = select.poll()
+        self._arrival.register(high, select.POLLIN)
         self._buffer = bytearray()
         self.waiting: collections.deque[tuple[int, bytes]] = collections.deque()
         self.cancelled: set[int] = set()
@@ -91,18 +93,18 @@ class Channel:
         os.register_at_fork(after_in_child=self._socket.close)
 
     def receive(self, block: bool) -> bool:
-        """Read what has come into `waiting` and `cancelled`; False when the runner is gone."""
+        """Read what has come into `waiting` and `cancelled`, or wait for it; False when the runner is gone."""
         try:
-            data = self._socket.recv(READ_SIZE, 0 if block else _socket.MSG_DONTWAIT)
+            data = self._socket.recv(READ_SIZE, _socket.MSG_DONTWAIT)
         except BlockingIOError:
+            if block:  # waiting in recv, this process would be woken a second time whenever the runner reads an answer
+                self._arrival.poll()
             return True
         except ConnectionError:
             return False
-        if not data:
-            return False
         self._buffer += data
         self._split()
-        return True
+        return bool(data)
 
     def _split(self) -> None:
         buffer = self._buffer
@@ -164,11 +166,10 @@ class Output:
         self._silent = self._silent + 1 if self._unread == NOTHING else 0
         if self._silent > SILENT_REQUESTS:
             return 0
-        data = self._token + NUMBER.pack(number)
         while True:
             try:
                 # Shorter than PIPE_BUF, so it is written whole or not at all.
-                os.write(self._pipe, data)
+                os.write(self._pipe, self._token + NUMBER.pack(number))
                 return MARKED
             except BlockingIOError:  # the model made the pipe non-blocking
                 select.select([], [self._pipe], [])
@@ -288,8 +289,7 @@ def _class_of(module: ModuleType, file_name: str) -> type[Any]:
 
 
 def _named(error: BaseException) -> str:
-    text = message_of(error)
-    name = type(error).__name__
+    text, name = message_of(error), type(error).__name__
     return text if text == name else "%s: %s" % (name, text)
 
 
@@ -380,8 +380,7 @@ class Worker:
 
     def run(self) -> None:
         """Work until the runner says stop or goes away."""
-        channel, output = self._channel, self._output
-        clock = time.perf_counter_ns
+        channel, output, clock = self._channel, self._output, time.perf_counter_ns
         while True:
             frame = channel.next()
             if frame is None:

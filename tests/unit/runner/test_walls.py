@@ -327,6 +327,18 @@ async def test_model_that_writes_frames_nobody_waits_for_changes_nothing(bench: 
     assert await ask(instance, "1 + 1") == 2
 
 
+async def test_process_is_woken_once_for_each_request_and_not_again_when_its_answer_is_read(bench: Workbench) -> None:
+    instance = await bench.start(MODEL)
+    assert isinstance(instance, LocalInstance)
+    process = psutil.Process(instance.pid)
+    before = process.num_ctx_switches().voluntary
+    for _ in range(200):
+        await ask(instance, "1")
+        while process.status() != psutil.STATUS_SLEEPING:
+            pass
+    assert process.num_ctx_switches().voluntary - before < 300
+
+
 async def test_answer_of_a_process_that_ends_at_once_is_not_lost(bench: Workbench) -> None:
     instance = await bench.start(MODEL)
     assert isinstance(instance, LocalInstance)
