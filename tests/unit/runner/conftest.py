@@ -22,11 +22,11 @@ MIB = 1024 * 1024
 
 
 def pack(files: Mapping[str, str | bytes]) -> bytes:
-    """A zip archive with these files."""
+    """A zip archive with these files; the same for the same ones, whenever it is made."""
     target = io.BytesIO()
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(target, "w") as archive:
         for name, content in files.items():
-            archive.writestr(name, content)
+            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
     return target.getvalue()
 
 
