@@ -2,8 +2,8 @@
 
 The head of an answer is held back until the first piece of its body comes, at the latest to the end of this turn of the
 event loop. For small answers a write into the socket is the most expensive step of all. Direct requests that look like
-those before them do not even come as far as the web server, nor do plain requests for small files. Bodies that are not
-large are gathered: each piece of one costs its reader more than the way through memory.
+those before them do not even come as far as the web server, nor do plain requests for small files. Small files that
+come to signed addresses are gathered: each piece of one costs its reader more than the way through memory.
 """
 
 import asyncio
@@ -16,10 +16,12 @@ from quadrat.api.quick_files import QuickFiles
 from quadrat.api.ubiops.express import Express
 from quadrat.base.writing import Content, write_now, write_parts_now
 from quadrat.serving.direct import DirectRun
+from quadrat.storage.signing import PATH_PREFIX
 
 _HEAD = b"HTTP/1."
 _AT_ONCE_BYTES = 64 * 1024
-# Bodies of such lengths are gathered, for so long: whoever watches over slow callers hears of them at last.
+# Files of such lengths are gathered, for so long: whoever watches over slow callers hears of them at last. Of other
+# bodies what came is read at once: of a part that is cut off, somebody may keep what came of it.
 _GATHERED_BYTES = range(64 * 1024, 1024 * 1024 + 1)
 _GATHER_S = 1.0
 
@@ -149,6 +151,8 @@ class JoinedWrites(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """A body follows, maybe."""
         super().on_headers_complete()
+        if self.scope["method"] != "PUT" or not self.scope.get("path", "").startswith(PATH_PREFIX):
+            return
         for name, value in self.headers:
             if name == b"content-length" and value.isdigit() and int(value) in _GATHERED_BYTES:
                 self._gathered = []

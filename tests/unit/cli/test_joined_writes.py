@@ -12,7 +12,7 @@ from quadrat.cli.joined_writes import JoinedWrites
 
 pytestmark = pytest.mark.anyio
 ASK = b"GET %b HTTP/1.1\r\nHost: test\r\n\r\n"
-PUT = b"PUT / HTTP/1.1\r\nHost: test\r\nContent-Length: %d\r\n\r\n"
+PUT = b"PUT /files/key HTTP/1.1\r\nHost: test\r\nContent-Length: %d\r\n\r\n"
 BIG = b"x" * 5_000_000
 
 
@@ -94,7 +94,7 @@ async def test_line_that_is_closed_after_an_answer_carries_all_of_it():
         assert (await reader.read()).endswith(b"here")
 
 
-async def test_body_that_is_not_large_is_read_in_one_piece():
+async def test_small_file_is_read_in_one_piece():
     async def app(_scope: Any, receive: Any, send: Any) -> None:
         pieces = [message := await receive()]
         while message.get("more_body"):
@@ -115,7 +115,7 @@ async def test_body_that_is_not_large_is_read_in_one_piece():
             assert await reader.readexactly(len(said)) == said
 
 
-async def test_body_that_comes_slowly_is_handed_on_meanwhile(monkeypatch: pytest.MonkeyPatch):
+async def test_file_that_comes_slowly_is_handed_on_meanwhile(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("quadrat.cli.joined_writes._GATHER_S", 0.01)
     read = asyncio.Event()
     came: list[bytes] = []
@@ -140,6 +140,24 @@ async def test_body_that_comes_slowly_is_handed_on_meanwhile(monkeypatch: pytest
             writer.write(b"b" * 200_000)
             assert b"200 OK" in await reader.readuntil(b"\r\n\r\n")
             assert b"".join(came) == b"a" * 100_000 + b"b" * 200_000
+
+
+@pytest.mark.parametrize("target", [b"PATCH /v2/files/key", b"POST /files/key", b"PUT /v2.1/key"])
+async def test_what_came_of_any_other_body_is_read_although_the_rest_never_comes(
+    target: bytes, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("quadrat.cli.joined_writes._GATHER_S", 3600)
+    came: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    async def app(_scope: Any, receive: Any, _send: Any) -> None:
+        length = 0
+        while length < 100_000:
+            length += len((await receive())["body"])
+        came.set_result(length)
+
+    async with asyncio.timeout(30), line(app) as (_, writer):
+        writer.write(PUT.replace(b"PUT /files/key", target) % 300_000 + b"a" * 100_000)
+        assert await came == 100_000
 
 
 async def test_caller_who_leaves_in_the_middle_of_a_body_is_noticed():
