@@ -38,7 +38,7 @@ def fill(folder, mib, pause_s=0.0, each_mib=4):
         with open(os.path.join(folder, f"filler-{os.getuid()}-{number}"), "wb") as out:
             out.write(os.urandom(1024) * 1024 * each_mib)
         time.sleep(pause_s)
-    time.sleep(30)
+    time.sleep(120)
 
 def fill_without_names(mib):
     kept = []
@@ -46,13 +46,13 @@ def fill_without_names(mib):
         kept.append(tempfile.TemporaryFile())
         kept[-1].write(b"x" * 4 * 1024 * 1024)
         kept[-1].flush()
-    time.sleep(30)
+    time.sleep(120)
 
 def fill_memory_files(mib):
     kept = os.memfd_create("hidden")
     for _ in range(mib):
         os.write(kept, b"x" * 1024 * 1024)
-    time.sleep(30)
+    time.sleep(120)
 
 def bomb(flee):
     while True:
@@ -108,7 +108,7 @@ async def refused(instance: Instance, do: str, *words: str) -> None:
     assert any(word in (reply.error_message or "") for word in words), reply.error_message
 
 
-async def lost(instance: Instance, do: str, words: str, timeout_s: float = 30.0) -> None:
+async def lost(instance: Instance, do: str, words: str, timeout_s: float = 120.0) -> None:
     with pytest.raises(InstanceLostError, match=words):
         await send(instance, do, timeout_s)
     await instance.wait_closed()
@@ -165,8 +165,8 @@ async def test_fork_bomb_is_bounded_and_goes_with_its_instance(bench: Workbench,
         await asyncio.sleep(0.05)
     with pytest.raises(InstanceLostError, match="ran more than 128 processes"):
         await bombing
-    assert slowest < 10
-    assert time.monotonic() - began < 20
+    assert slowest < 30
+    assert time.monotonic() - began < 60
     await none_left(uid)
     assert await ask(other, "40 + 2") == 42
 
