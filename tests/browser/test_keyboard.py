@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from support.browser import open_project
+from support.browser import LOGS, held, open_project
 from support.filled_project import Filled
 from support.keyboard import Keyboard
 from support.people import unique
@@ -118,6 +118,11 @@ def test_logs_are_searched_narrowed_paused_and_linked_to(page: Page, keyboard: K
     expect(page.get_by_role("checkbox", name="follow")).not_to_be_checked()
     keyboard.use(page.get_by_role("button", name="Back to now"))
     expect(page.get_by_role("checkbox", name="follow")).to_be_checked()
+    with held(page, LOGS):
+        page.reload()
+        page.get_by_role("heading", name="Logs").wait_for()
+        page.goto("/ui/#/")
+        page.get_by_role("heading", name="Good to see you").wait_for()
 
 
 def test_project_says_what_it_is_about(page: Page, keyboard: Keyboard) -> None:

@@ -2,9 +2,9 @@ import io
 import zipfile
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
-from support.browser import assert_accessible, client_of, make_person, open_project
+from support.browser import LOGS, assert_accessible, client_of, held, make_person, open_project
 from support.people import unique
 from support.server import Server
 from support.server import wait_for as until
@@ -34,13 +34,10 @@ def _package(source: str) -> dict[str, object]:
     return {"name": "package.zip", "mimeType": "application/zip", "buffer": content.getvalue()}
 
 
-def test_model_owner_uploads_a_failing_package_mends_it_and_asks_it(open_page, site: Server) -> None:
-    page = open_page(email=make_person(site.url))
-    model = unique("m")
-    open_project(page, unique("p"))
+def _make_model(page: Page, name: str) -> None:
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Models").click()
     page.get_by_role("button", name="New model").click()
-    page.get_by_label("Name", exact=True).fill(model)
+    page.get_by_label("Name", exact=True).fill(name)
     for label, field in (("Input fields", "number"), ("Output fields", "twice")):
         group = page.get_by_role("group", name=label)
         group.get_by_role("button", name="Add a field").click()
@@ -48,7 +45,14 @@ def test_model_owner_uploads_a_failing_package_mends_it_and_asks_it(open_page, s
         group.get_by_label("type of field 1").select_option("double")
     assert_accessible(page)
     page.get_by_role("button", name="Create").click()
-    page.get_by_role("link", name=model).click()
+    page.get_by_role("link", name=name).click()
+
+
+def test_model_owner_uploads_a_failing_package_mends_it_and_asks_it(open_page, site: Server) -> None:
+    page = open_page(email=make_person(site.url))
+    model = unique("m")
+    open_project(page, unique("p"))
+    _make_model(page, model)
     page.get_by_role("button", name="New version").click()
     page.get_by_label("Version", exact=True).fill("v1")
     page.get_by_role("button", name="Create").click()
@@ -76,6 +80,10 @@ def test_model_owner_uploads_a_failing_package_mends_it_and_asks_it(open_page, s
     page.get_by_role("tab", name="Builds").click()
     expect(page.get_by_role("row")).to_have_count(3)
     expect(page.get_by_role("region", name="Build 2").get_by_role("log")).to_contain_text("The version is available.")
+    with held(page, LOGS):
+        page.get_by_role("button", name="Build 1").click()
+        page.get_by_role("tab", name="Overview").click()
+        expect(page.get_by_role("heading", name="From a script")).to_be_visible()
     page.get_by_role("tab", name="Environment").click()
     expect(page.get_by_text("The package has none")).to_be_visible()
     expect(page.get_by_role("main")).to_contain_text("python3.")

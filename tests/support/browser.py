@@ -1,16 +1,19 @@
 """What the browser tests hold pages to."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx2
-from playwright.sync_api import ConsoleMessage, Page, Request, expect
+from playwright.sync_api import ConsoleMessage, Page, Request, Route, expect
 
 from support.people import unique_email
 from support.server import ADMIN_TOKEN
 
 AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 EMAIL, PASSWORD = "admin@example.org", "Correct-horse-1"
+LOGS = "**/v2.1/projects/*/logs"
 WIDE, LAPTOP = {"width": 1920, "height": 1080}, {"width": 1280, "height": 800}
 
 
@@ -55,6 +58,23 @@ def open_project(page: Page, name: str) -> None:
     page.get_by_label("Name").fill(name)
     page.get_by_role("button", name="Create").click()
     page.get_by_role("heading", name=name, level=1).wait_for()
+
+
+@contextmanager
+def held(page: Page, url: str) -> Iterator[None]:
+    """What is asked there meanwhile, at least once, is answered only at the end, and taken in before this ends."""
+    routes: list[Route] = []
+
+    def hold(route: Route) -> None:
+        routes.append(route)
+
+    page.route(url, hold)
+    with page.expect_request(url):
+        yield
+    for route in routes:
+        route.fulfill(response=route.fetch())
+    page.unroute(url)
+    page.evaluate("new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn)))")
 
 
 def client_of(url: str) -> httpx2.Client:

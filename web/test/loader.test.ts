@@ -8,10 +8,12 @@ function asked<T>() {
   return { open, ask: (signal: AbortSignal) => new Promise<T>((answer, fail) => open.push({ signal, answer, fail })) };
 }
 
+const stays = () => undefined;
+
 describe('what is loaded', () => {
   it('is the answer to the last question, however late an earlier one comes', async () => {
     const { open, ask } = asked<string>();
-    const loader = new Loader(ask);
+    const loader = new Loader(ask, stays);
     const [first, second] = [loader.reload(), loader.reload()];
     expect(open[0]?.signal.aborted).toBe(true);
     open[1]?.answer('new');
@@ -23,7 +25,7 @@ describe('what is loaded', () => {
 
   it('stays while it is asked for again, also when that fails, and the failure goes with the next answer', async () => {
     const { open, ask } = asked<string>();
-    const loader = new Loader(ask);
+    const loader = new Loader(ask, stays);
     const first = loader.reload();
     open[0]?.answer('here');
     await first;
@@ -40,7 +42,7 @@ describe('what is loaded', () => {
 
   it('is not replaced by the failure of an earlier question', async () => {
     const { open, ask } = asked<string>();
-    const loader = new Loader(ask);
+    const loader = new Loader(ask, stays);
     const [first, second] = [loader.reload(), loader.reload()];
     open[1]?.answer('new');
     await second;
@@ -51,7 +53,7 @@ describe('what is loaded', () => {
 
   it('is nothing once it was cleared, whatever comes later', async () => {
     const { open, ask } = asked<string>();
-    const loader = new Loader(ask);
+    const loader = new Loader(ask, stays);
     const first = loader.reload();
     loader.clear();
     open[0]?.answer('late');
@@ -59,9 +61,21 @@ describe('what is loaded', () => {
     expect([loader.data, loader.loading]).toEqual([null, false]);
   });
 
+  it('is called off with the component that asked for it', async () => {
+    const { open, ask } = asked<string>();
+    let leave = () => undefined as void;
+    const loader = new Loader(ask, (stop) => (leave = stop));
+    const first = loader.reload();
+    leave();
+    expect(open[0]?.signal.aborted).toBe(true);
+    open[0]?.answer('late');
+    await first;
+    expect(loader.data).toBe(null);
+  });
+
   it('is made longer, unless something else was asked for meanwhile', async () => {
     const { open, ask } = asked<number[]>();
-    const loader = new Loader(ask);
+    const loader = new Loader(ask, stays);
     const first = loader.reload();
     open[0]?.answer([1]);
     await first;

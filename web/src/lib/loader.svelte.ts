@@ -1,8 +1,10 @@
+import { onDestroy } from 'svelte';
 import { type ApiError, asApiError } from './api';
 
 /**
  * Loads one thing: keeps what it has while it loads anew, and what went wrong until the next try. Only the answer to the
- * last question counts, however late an earlier one comes.
+ * last question counts, however late an earlier one comes. It belongs to the component that makes it: what is
+ * under way when that goes is called off, for the component's derived values are not to be read any more then.
  */
 export class Loader<T> {
   data = $state.raw<T | null>(null);
@@ -11,7 +13,15 @@ export class Loader<T> {
   #number = 0;
   #abort: AbortController | null = null;
 
-  constructor(private readonly fetchIt: (signal: AbortSignal) => Promise<T>) {}
+  constructor(
+    private readonly fetchIt: (signal: AbortSignal) => Promise<T>,
+    whenGone: (stop: () => void) => void = onDestroy,
+  ) {
+    whenGone(() => {
+      this.#number++;
+      this.#abort?.abort();
+    });
+  }
 
   reload = async (): Promise<void> => {
     const number = ++this.#number;
