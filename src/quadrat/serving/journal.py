@@ -49,7 +49,8 @@ class Journal:
         if self._task is not None:
             await self._task
         with suppress(QuadratError):
-            await self._write()
+            while self._waiting:
+                await self._write()
         if self._waiting:
             _log.warning("journal.lost", requests=len(self._waiting))
 
@@ -65,8 +66,11 @@ class Journal:
                     await self._stopping.wait()
 
     async def _write(self) -> None:
-        while self._waiting:
-            block = [self._waiting.popleft() for _ in range(min(_BLOCK, len(self._waiting)))]
+        """Write what waits now. What comes meanwhile waits for more: else each block would be a few."""
+        left = len(self._waiting)
+        while left > 0 and self._waiting:
+            block = [self._waiting.popleft() for _ in range(min(_BLOCK, left, len(self._waiting)))]
+            left -= len(block)
             try:
                 async with self._db.begin() as tx:
                     await store.append(tx, block)

@@ -63,7 +63,8 @@ class LogBook:
         if self._task is not None:
             await self._task
         with suppress(QuadratError):
-            await self._write()
+            while self._lines:
+                await self._write()
         if self._lines:
             _log.warning("logbook.lost", lines=len(self._lines))
 
@@ -135,9 +136,12 @@ class LogBook:
                 await self._stopping.wait()
 
     async def _write(self) -> None:
+        """Write the lines that wait now. What comes meanwhile waits for more: else each block would be a few."""
         self._some.clear()
-        while self._lines:
-            block = list(islice(self._lines, _BLOCK_LINES))
+        left = len(self._lines)
+        while left > 0 and self._lines:
+            block = list(islice(self._lines, min(_BLOCK_LINES, left)))
+            left -= len(block)
             dropped_before = self._dropped
             try:
                 async with self._db.begin() as tx:

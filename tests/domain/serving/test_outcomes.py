@@ -1,11 +1,15 @@
 """Those who want to know are told of every request once, and of every instance twice."""
 
+import time
+from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import Select, func, select, text
 
 from quadrat.runner.base import Runner
 from quadrat.serving.outcomes import InstanceChange, Outcome
+from quadrat.serving.tables import direct_request, log
 from quadrat.serving.types import RequestState
 from support.serving import TIMING, Engine, ServingHouse, run_engine, wait_until
 
@@ -21,6 +25,13 @@ class Model:
         time.sleep(0.05)
         return data * 2
 """
+TELLING = """
+class Model:
+    def request(self, data):
+        print("asked")
+        return data
+"""
+PAUSE_S = 0.25  # between two blocks of rows
 
 
 class Audience:
@@ -79,6 +90,27 @@ async def test_instance_is_told_when_it_is_ready_and_when_it_has_ended(serving: 
     assert (began.instance_id, ended.running) == (ended.instance_id, False)
     assert began.deployment.version_name == path.version
     assert began.at < ended.at
+
+
+async def test_direct_requests_without_pause_are_recorded_a_few_times_a_second(serving: ServingHouse, engine: Engine):
+    path = await serving.serve(TELLING)
+    began, many, took_s = time.monotonic(), 0, 0.0
+    while took_s < 4 * PAUSE_S:
+        await engine.ask(path, b'"x"')
+        many, took_s = many + 1, time.monotonic() - began
+    most_blocks = took_s / PAUSE_S + 2
+    for rows in (select(direct_request.c.id), select(log.c.id).where(log.c.request_id.is_not(None))):
+        assert await serving.until(lambda rows=rows: _blocks(serving, rows, many)) <= most_blocks
+
+
+async def _blocks(serving: ServingHouse, rows: Select[Any], many: int) -> int | None:
+    """In how many transactions they were written, once all are there: what was written together has one number."""
+    numbered = rows.add_columns(text("xmin::text AS written")).subquery()
+    async with serving.db.begin() as tx:
+        found, blocks = (
+            await tx.execute(select(func.count(), func.count(text("DISTINCT written"))).select_from(numbered))
+        ).one()
+    return blocks if found == many else None
 
 
 async def test_observer_that_fails_disturbs_nobody(serving: ServingHouse, engine: Engine):
