@@ -15,6 +15,7 @@ from quadrat.samples.intake import GATHER_S
 from quadrat.samples.places import Places
 from quadrat.samples.rules.samples import parse_blob_key, parse_csv_key
 from quadrat.samples.store import images as store
+from quadrat.samples.store.datasets import lock_dataset
 from quadrat.samples.types import DatasetId, Rendition, SampleId, StoredImage
 from quadrat.storage.blobs import BlobStore
 from quadrat.storage.references import References
@@ -95,12 +96,26 @@ class SampleBlobGuard:
         """Do with bytes in doubt what the database says, now that it says something."""
         async with self._settling:
             while self._doubtful:
-                key, received = self._doubtful[-1]
-                if await self._known_etag(key) == received.facts.etag:
-                    self._blobs.finish(key, received)
-                else:
-                    await self._blobs.drop(key, received)
-                self._doubtful.remove((key, received))
+                doubt = self._doubtful[-1]
+                if not await self._finish_known(*doubt):
+                    await self._blobs.drop(*doubt)
+                    self._doubtful.remove(doubt)
+
+    async def _finish_known(self, key: str, received: Received) -> bool:
+        """Finish bytes in doubt that the database knows of, before anybody can note newer ones."""
+        named = parse_blob_key(key)
+        if named is None:
+            return False
+        dataset_id, sample_id, rendition = named
+        async with self._db.begin() as tx:
+            await lock_dataset(tx, dataset_id)
+            known = await store.find_image(tx, sample_id, rendition)
+            if known is None or known.etag != received.facts.etag:
+                return False
+            self._blobs.finish(key, received)
+            # At once: they are not there for another time, whatever becomes of this transaction.
+            self._doubtful.remove((key, received))
+        return True
 
     async def stored(self, key: str, received: Received) -> None:
         """Note the bytes that came and have them looked into; drop them when the sample went while they came.

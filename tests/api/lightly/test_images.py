@@ -3,10 +3,11 @@
 import asyncio
 import hashlib
 import io
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
+import psycopg
 import pytest
 from PIL import Image
 from sqlalchemy import select, text
@@ -19,6 +20,7 @@ from quadrat.samples.store import images
 from quadrat.samples.store.datasets import lock_dataset
 from quadrat.samples.tables import fact
 from quadrat.samples.types import DatasetId, Facts, Rendition, SampleId, StoredImage
+from quadrat.storage.types import Received
 from support.gallery import Gallery, picture
 
 pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("lightly_jobs")]
@@ -251,6 +253,23 @@ def _left_beside(gallery: Gallery, key: str) -> list[str]:
     return [path.name for path in (gallery.blobs.local_root / key).parent.glob("*#*")]
 
 
+@contextmanager
+def _connection_lost_at_commit(gallery: Gallery, monkeypatch: pytest.MonkeyPatch, *, committed: bool) -> Iterator[None]:
+    begin = gallery.house.db.begin
+
+    @asynccontextmanager
+    async def begin_and_lose() -> AsyncIterator[AsyncConnection]:
+        async with begin() as tx:
+            yield tx
+            if not committed:
+                raise QuadratError(ErrorKind.UNAVAILABLE, "The database does not answer.")
+        raise QuadratError(ErrorKind.UNAVAILABLE, "The database does not answer.")
+
+    with monkeypatch.context() as lost:
+        lost.setattr(gallery.house.db, "begin", begin_and_lose)
+        yield
+
+
 @pytest.mark.parametrize("committed", [True, False])
 async def test_bytes_in_doubt_are_settled_as_soon_as_the_database_says_what_it_knows(
     committed: bool, gallery: Gallery, monkeypatch: pytest.MonkeyPatch
@@ -259,27 +278,37 @@ async def test_bytes_in_doubt_are_settled_as_soon_as_the_database_says_what_it_k
     first, second = await gallery.make_samples(dataset, 2)
     await gallery.upload(dataset, first, b"old")
     urls = {sample: await gallery.get(f"/datasets/{dataset}/samples/{sample}/writeurl") for sample in (first, second)}
-    begin = gallery.house.db.begin
-
-    @asynccontextmanager
-    async def connection_lost_at_commit() -> AsyncIterator[AsyncConnection]:
-        async with begin() as tx:
-            yield tx
-            if not committed:
-                raise QuadratError(ErrorKind.UNAVAILABLE, "The database does not answer.")
-        raise QuadratError(ErrorKind.UNAVAILABLE, "The database does not answer.")
-
-    with monkeypatch.context() as lost:
-        lost.setattr(gallery.house.db, "begin", connection_lost_at_commit)
+    with _connection_lost_at_commit(gallery, monkeypatch, committed=committed):
         assert (await gallery.store.put(urls[first], content=b"new")).status_code == 503
         # Nothing more is taken in while it is not known what became of the last.
         assert (await gallery.store.put(urls[second], content=b"more")).status_code == 503
     key = blob_key(DatasetId(dataset), SampleId(first), Rendition.FULL)
-    assert len(gallery.blobs.list_begun()) == 1
+    assert len(gallery.blobs.list_begun()) == (0 if committed else 1)
     assert (await gallery.store.put(urls[second], content=b"more")).status_code == 200
     url = await gallery.get(f"/datasets/{dataset}/samples/{first}/readurl")
     assert (await gallery.store.get(url)).content == (b"new" if committed else b"old")
     assert _left_beside(gallery, key) == []
+
+
+async def test_bytes_in_doubt_are_not_laid_over_newer_ones(gallery: Gallery, monkeypatch: pytest.MonkeyPatch):
+    dataset = await gallery.make_dataset()
+    sample, other = await gallery.make_samples(dataset, 2)
+    url = await gallery.get(f"/datasets/{dataset}/samples/{sample}/writeurl")
+    with _connection_lost_at_commit(gallery, monkeypatch, committed=True):
+        assert (await gallery.store.put(url, content=b"in doubt")).status_code == 503
+    finish, refused = gallery.blobs.finish, []
+
+    def finish_while_others_come(key: str, received: Received) -> None:
+        with psycopg.connect(gallery.house.db.dsn, options="-c lock_timeout=100ms") as newer:
+            try:
+                newer.execute("UPDATE samples.dataset SET size_bytes = size_bytes WHERE id = %s", [dataset])
+            except psycopg.errors.LockNotAvailable:
+                refused.append(key)
+        finish(key, received)
+
+    monkeypatch.setattr(gallery.blobs, "finish", finish_while_others_come)
+    await gallery.upload(dataset, other, b"more")
+    assert refused == [blob_key(DatasetId(dataset), SampleId(sample), Rendition.FULL)]
 
 
 async def test_bytes_of_a_sample_that_went_are_passed_over_at_the_next_start(gallery: Gallery):
