@@ -45,7 +45,7 @@ ROWS = {
         Row("sleep-32", "small", 32, Setup(instances=4, sleep_s=0.005)),
     )
 }
-PEERS = ("litserve", "mlserver", "bentoml", "cog", "ray")
+PEERS = ("litserve", "mlserver", "bentoml", "cog", "cog-async", "ray")
 #: Least ratio to the best peer and to the prototype, and most ratio of the p99 to the prototype's.
 AIMS = {
     "small-1": (3.0, 0.6, 3.0),

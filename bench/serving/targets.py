@@ -284,20 +284,29 @@ def bentoml(setup: Setup, folder: Path) -> Iterator[Running]:
 
 
 @contextmanager
-def cog(setup: Setup, folder: Path) -> Iterator[Running]:
+def cog(setup: Setup, folder: Path, source: str = "cog", concurrency: int = 1) -> Iterator[Running]:
     if setup.instances > 1:
-        raise RuntimeError("runs one request at a time")
+        raise RuntimeError("has one instance")
     port = free_port()
-    for file in (HERE / "peers" / "cog").iterdir():
+    for file in (HERE / "peers" / source).glob("*.py"):
         (folder / file.name).write_bytes(file.read_bytes())
-    (folder / "cog.yaml").write_text("predict: predict.py:Predictor\nbuild:\n  python_version: '3.11'\n")
-    command = [python_of("cog"), "-m", "cog.server.http", "--host", "127.0.0.1", "--threads", "1"]
+    settings = f"predict: predict.py:Predictor\nbuild:\n  python_version: '3.11'\nconcurrency:\n  max: {concurrency}\n"
+    (folder / "cog.yaml").write_text(settings)
+    command = [python_of("cog"), "-m", "cog.server.http", "--host", "127.0.0.1", "--threads", concurrency]
     bodies = {"small": json.dumps({"input": {"number": 21.1}}), "big": json.dumps({"input": {"text": str(NUMBERS)}})}
     # It starts its worker with whatever `python` it finds.
     path = f"{python_of('cog').parent}:{os.environ['PATH']}"
     more = {"PORT": str(port), "COG_PREDICT_TYPE_STUB": "predict.py:Predictor", "PATH": path}
+    more["COG_MAX_CONCURRENCY"] = str(concurrency)
     with process(command, folder, cwd=folder, **variables(setup, port), **more) as child:
         yield ready(child, Running(f"http://127.0.0.1:{port}/predictions", bodies), folder)
+
+
+@contextmanager
+def cog_async(setup: Setup, folder: Path) -> Iterator[Running]:
+    """As many requests at once as there are connections; a model that blocks would still run one at a time."""
+    with cog(setup, folder, "cog_async", 64) as running:
+        yield running
 
 
 @contextmanager
@@ -316,5 +325,6 @@ TARGETS: Mapping[str, Callable[[Setup, Path], AbstractContextManager[Running]]] 
     "mlserver": mlserver,
     "bentoml": bentoml,
     "cog": cog,
+    "cog-async": cog_async,
     "ray": ray,
 }
