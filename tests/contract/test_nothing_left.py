@@ -41,7 +41,8 @@ class Cellar:
         return self.conn.execute(statement.encode(), values).fetchall()
 
     def files(self) -> set[str]:
-        return {str(path.relative_to(self.folder)) for path in self.folder.rglob("*") if path.is_file()}
+        found = {str(path.relative_to(self.folder)) for path in self.folder.rglob("*") if path.is_file()}
+        return found - {".begun.ledger"}  # of uploads that are on their way, of whomever
 
     def waiting(self) -> list[tuple[Any, ...]]:
         """Jobs that wait or run, but for those of later."""

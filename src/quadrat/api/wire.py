@@ -4,20 +4,24 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from typing import Annotated, Any, Protocol
 
 import msgspec
+import psycopg
 import structlog
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from quadrat.db.engine import Database
+from quadrat.db.engine import Database, is_orphan
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.storage.full import disk_full, is_disk_full
 
 _log = structlog.get_logger(__name__)
 _ROWS_PER_CHUNK = 500
+_GONE = QuadratError(ErrorKind.NOT_FOUND, "What this belongs to, or names, has just been deleted.")
 _encoder = msgspec.json.Encoder()
 
 
@@ -105,13 +109,24 @@ def install_errors(
     app.add_exception_handler(QuadratError, refused)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, routing)
-    app.add_exception_handler(Exception, _fault_handler(render, with_status))
+    fault = _fault_handler(render, with_status)
+
+    # The first two by name, since what is left to the last is raised once more behind the answer.
+    for kind in (IntegrityError, psycopg.IntegrityError, Exception):
+        app.add_exception_handler(kind, fault)
+    app.add_exception_handler(ClientDisconnect, _left)
+
+
+async def _left(_request: Request, _error: Exception) -> Response:
+    return Response(status_code=400)  # nobody is left to read this
 
 
 def _fault_handler(
     render: Renderer, with_status: Callable[[int, QuadratError, Request], Response]
 ) -> Callable[[Request, Exception], Awaitable[Response]]:
     async def fault(request: Request, error: Exception) -> Response:
+        if is_orphan(error):
+            return render(_GONE, request)
         if is_disk_full(error):  # where a body is spooled, or in the runner's folder
             return render(disk_full(), request)
         _log.error("request.failed", path=request.url.path, exc_info=error)

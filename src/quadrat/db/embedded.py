@@ -259,9 +259,13 @@ def _input(text: str) -> "tempfile._TemporaryFileWrapper[str]":
 
 
 def _socket_dir(cluster: Path) -> Path:
-    if len(os.fsencode(cluster)) + len("/.s.PGSQL.5432.lock") < _SOCKET_PATH_LIMIT:
-        return cluster
-    return Path(tempfile.gettempdir()) / f"quadrat-{sha256(os.fsencode(cluster)).hexdigest()[:16]}"
+    """In the cluster, else in the folder for temporary files, else in that of the system: systems limit the length."""
+    name = f"quadrat-{sha256(os.fsencode(cluster)).hexdigest()[:16]}"
+    last = Path("/tmp") / name  # noqa: S108 - another's folder of that name is not taken
+    for place in (cluster, Path(tempfile.gettempdir()) / name):
+        if len(os.fsencode(place)) + len("/.s.PGSQL.5432.lock") < _SOCKET_PATH_LIMIT:
+            return place
+    return last
 
 
 def _buffers_mb() -> int:

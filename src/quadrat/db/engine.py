@@ -57,6 +57,15 @@ def is_unstorable(error: BaseException) -> bool:
     )
 
 
+def is_orphan(error: BaseException) -> bool:
+    """Whether PostgreSQL refused a row because what it belongs to was deleted at the same moment."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    # The same error, in other words, keeps what still has such rows from being deleted.
+    return isinstance(cause, psycopg.errors.ForeignKeyViolation) and (cause.diag.message_primary or "").startswith(
+        "insert or update"
+    )
+
+
 def unavailable(error: BaseException | None = None) -> QuadratError:
     """What callers are told while the database does not answer, has no space to write, or others are in the way."""
     cause = error.orig if isinstance(error, DBAPIError) else error

@@ -7,11 +7,12 @@ from quadrat.base.joined import Joined
 from quadrat.db.engine import Database
 from quadrat.db.notify import Listener
 from quadrat.identity.actions.access import ProjectRef, access_to, authenticate, hash_token
-from quadrat.identity.changes import CHANNEL
+from quadrat.identity.changes import CHANNEL, add_memory
 from quadrat.identity.changes import announce_change as announce_change
 from quadrat.identity.types import Access, Caller, UserId
 
 _LIFE_S = 5.0
+_DISTRUST_S = 1.0
 _MAX_ENTRIES = 50_000
 
 
@@ -32,6 +33,8 @@ class Authenticator:
         # A busy caller is forgotten for hundreds of requests.
         self._asking = Joined()
         self._generation = 0
+        self._trusted_from = 0.0
+        add_memory(self)
         listener.subscribe(CHANNEL, lambda _payload: self.forget(), on_reset=self.forget)
 
     def forget(self) -> None:
@@ -39,6 +42,19 @@ class Authenticator:
         self._generation += 1
         self._callers.clear()
         self._accesses.clear()
+
+    def distrust(self) -> None:
+        """Remember nothing for a second: this process is about to change something.
+
+        Whoever has changed it may ask again before the notification of it comes.
+        """
+        self.forget()
+        self._trusted_from = self._clock() + _DISTRUST_S
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether what is looked up now may be remembered."""
+        return self._clock() >= self._trusted_from
 
     @property
     def generation(self) -> int:
@@ -68,7 +84,7 @@ class Authenticator:
     async def _look_up_caller(self, secret: str, key: bytes, generation: int) -> Caller:
         async with self._db.begin() as tx:
             found = await authenticate(tx, secret)
-        if generation == self._generation:
+        if generation == self._generation and self.is_trusted:
             if len(self._callers) >= _MAX_ENTRIES:
                 self._callers.clear()
             self._callers[key] = (self._clock() + _LIFE_S, found)
@@ -92,7 +108,7 @@ class Authenticator:
     async def _look_up_access(self, caller: Caller, ref: ProjectRef, generation: int) -> Access:
         async with self._db.begin() as tx:
             access = await access_to(tx, caller, ref)
-        if generation == self._generation:
+        if generation == self._generation and self.is_trusted:
             if len(self._accesses) >= _MAX_ENTRIES:
                 self._accesses.clear()
             self._accesses[caller.user_id, ref] = (self._clock() + _LIFE_S, access)

@@ -54,6 +54,7 @@ _LOCAL_REFERENCE = re.compile(r"(?:-r|-c|-e|--requirement|--constraint|--editabl
 # With these nothing of what is installed is executed.
 _FROM_WHEELS = ["--no-build", "--no-compile-bytecode"]
 _COMPLAINT = re.compile(r"\s*(?:\u00d7|error:)")
+_GREETING = "Using Python "
 _DRAWING = re.compile(r"^[\s\u00d7\u2570\u2500\u25b6\u2502\u251c\u00b7]+")
 
 
@@ -162,7 +163,8 @@ class Environments:
                 await asyncio.to_thread(_copy_sources, wanted.folder, folder, bench.account)
             lines = _Lines(on_line, hold_back=False)
             if not await self._install(apart, [], wanted, folder, lines):
-                raise _refusal(bench.problem or "The requirements could not be installed", lines.all)
+                what = bench.problem or "The requirements could not be installed"
+                raise _refusal(what, lines.all, {place: "the environment", folder: "the package"})
             # Behind the same walls: what was built may have left links that lead elsewhere.
             await self._compile(apart)
         # Nothing of what was built runs any more.
@@ -184,7 +186,8 @@ class Environments:
         make = [str(uv), "venv", "--quiet", "--allow-existing", "--python", str(build.interpreter.path)]
         lines: list[str] = []
         if await run(self._command(build, [*make, str(build.place)], build.place), lines.append) != 0:
-            raise _refusal(f"The environment for {build.interpreter.language} could not be made", lines)
+            what = f"The environment for {build.interpreter.language} could not be made"
+            raise _refusal(what, lines, {build.place: "the environment"})
         # The shim works without it, only slower with large bodies. It has no requirements, so it disturbs nothing.
         add = [str(uv), "pip", "install", "--quiet", "--no-build", "--python", str(build.place / "bin" / "python")]
         for extra in (["--offline"], []):
@@ -366,6 +369,9 @@ def _write_marker(path: Path, text: str) -> None:
     fresh.rename(path)
 
 
-def _refusal(what: str, lines: list[str]) -> BuildError:
-    reason = " ".join(_DRAWING.sub("", line) for line in lines[-20:]).strip()
+def _refusal(what: str, lines: list[str], named: Mapping[Path, str]) -> BuildError:
+    """What the installer said last, without its greeting and without where things lie on this machine."""
+    reason = " ".join(_DRAWING.sub("", line) for line in lines[-20:] if not line.startswith(_GREETING)).strip()
+    for path, name in named.items():
+        reason = reason.replace(str(path), name)
     return BuildError(BuildStage.REQUIREMENTS, f"{what}: {reason}"[:_MESSAGE_LIMIT])

@@ -18,7 +18,7 @@ from quadrat.errors import ErrorKind, QuadratError
 from quadrat.identity.actions.access import require
 from quadrat.identity.types import Access, Caller, ObjectType, Target
 from quadrat.runner.base import Instance, InstanceLostError, Reply, RequestTimeoutError
-from quadrat.serving.actions.access import VersionPath, no_version
+from quadrat.serving.actions.access import VersionPath, no_deployment
 from quadrat.serving.batch import BatchDispatcher
 from quadrat.serving.budget import Budget
 from quadrat.serving.direct import HUNG_UP, DirectRun, OnAnswer, Order, failed, outcome_of, to_answer
@@ -159,7 +159,8 @@ class ServingEngine:
         target = None if found is None else Target(ObjectType.MODEL, found.model_uuid)
         require(caller, access, "models.versions.requests.create", target)
         if found is None:
-            raise no_version(path.version)
+            async with self._db.begin() as tx:
+                raise await no_deployment(tx, access.project.id, path)
         return found
 
     async def run(

@@ -1,11 +1,15 @@
 """Blobs: kept for their time, under their names, for their project alone."""
 
+from collections.abc import MutableMapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+import httpx2
 import pytest
 from sqlalchemy import update
+from structlog.testing import capture_logs
 
 from quadrat.serving.tables import blob
 from support.desk import Desk
@@ -47,7 +51,7 @@ async def test_life_of_a_blob_is_what_was_asked_for(desk: Desk, ttl: str):
     assert (await upload(desk, **{"blob-ttl": ttl}))["ttl"] == int(ttl)
 
 
-@pytest.mark.parametrize("ttl", ["899", "259201", "-1", "1e3", "soon"])
+@pytest.mark.parametrize("ttl", ["899", "259201", "-1", "1e3", "soon", ""])
 async def test_life_that_no_blob_may_have_is_400(desk: Desk, ttl: str):
     at = f"/projects/{desk.project.name}/blobs"
     answer = await desk.client.post(at, files={"file": ("x", b"x")}, headers={"blob-ttl": ttl})
@@ -125,3 +129,30 @@ async def test_stranger_and_anonymous_learn_nothing(desk: Desk):
     # In a project of their own, the id means nothing.
     assert (await other.get(f"/projects/{foreign}/blobs/{made['id']}")).status_code == 404
     assert (await other.delete(f"/projects/{foreign}/blobs/{made['id']}")).status_code == 404
+
+
+async def test_upload_that_is_broken_off_is_no_fault(desk: Desk):
+    at = f"/projects/{desk.project.name}/blobs"
+    head = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+    told = [{"type": "http.request", "body": head + bytes(1000), "more_body": True}, {"type": "http.disconnect"}]
+    sent: list[MutableMapping[str, Any]] = []
+
+    async def receive() -> MutableMapping[str, Any]:
+        return told.pop(0) if len(told) > 1 else told[0]
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    async def break_off(scope: MutableMapping[str, Any], _receive: object, _send: object) -> None:
+        await app(scope, receive, send)
+
+    line = desk.client._transport
+    assert isinstance(line, httpx2.ASGITransport)
+    app, line.app = line.app, break_off
+    kind = {"content-type": "multipart/form-data; boundary=b", "content-length": "100000"}
+    with capture_logs() as said, suppress(AssertionError):  # the client has got no answer
+        await desk.client.post(at, headers=kind)
+    line.app = app
+    assert [message["status"] for message in sent if message["type"] == "http.response.start"] == [400]
+    assert [entry["event"] for entry in said if entry["log_level"] == "error"] == []
+    assert (await desk.client.get(at)).json() == []

@@ -114,6 +114,32 @@ async def test_request_before_the_upload_is_400_in_the_known_words(desk: Desk):
         )
 
 
+async def test_request_on_the_heels_of_a_role_finds_it_given_or_taken(running_desk: Desk, serving: ServingHouse):
+    desk = running_desk
+    at = await desk.serve(serving, ECHO)
+    project = f"/projects/{desk.project.name}"
+    robot = (await desk.client.post(f"{project}/service-users", json={"name": "robot"})).json()
+    credential = {"Authorization": f"Token {robot['token']}"}
+    given = {"user_id": robot["id"], "role": "project-editor"}
+    for _ in range(10):
+        made = await desk.client.post(f"{project}/role-assignments", json=given)
+        assert (await desk.client.post(f"{at}/request", json="x", headers=credential)).status_code == 200
+        await desk.client.delete(f"{project}/role-assignments/{made.json()['id']}")
+        assert (await desk.client.post(f"{at}/request", json="x", headers=credential)).status_code == 403
+
+
+async def test_request_to_what_is_not_there_is_told_what_is_missing(running_desk: Desk):
+    desk = running_desk
+    at = await desk.make_version()
+    version, model = f"{at}9", f"{desk.models}/nosuch/versions/v1"
+    for path, what in (
+        (version, "Version v19 does not exist in this model."),
+        (model, "Model nosuch does not exist in this project."),
+    ):
+        answer = await desk.client.post(f"{path}/request", json="x")
+        assert (answer.status_code, answer.json()) == (404, {"error": what})
+
+
 async def test_request_on_the_heels_of_a_change_sees_it(running_desk: Desk, serving: ServingHouse):
     desk = running_desk
     at = await desk.serve(serving, ECHO)

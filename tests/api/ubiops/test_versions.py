@@ -1,10 +1,13 @@
+import asyncio
 import hashlib
 import io
 import zipfile
 from typing import Any
 
 import pytest
+from sqlalchemy import delete, text
 
+from quadrat.serving.tables import model
 from support.desk import Desk
 from support.people import unique
 from support.serving import ECHO, ServingHouse, pack
@@ -21,6 +24,7 @@ DEFAULTS = {
     "minimum_instances": 0,
     "maximum_idle_time": 300,
 }
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 
 async def make_model(desk: Desk) -> str:
@@ -51,6 +55,19 @@ async def test_version_lives_from_create_to_delete(desk: Desk):
     deleted = await desk.client.delete(f"{versions}/v1")
     assert (deleted.status_code, deleted.content) == (204, b"")
     assert (await desk.client.get(f"{versions}/v1")).status_code == 404
+
+
+async def test_version_whose_model_goes_at_the_same_moment_is_404(desk: Desk):
+    versions = await make_model(desk)
+    async with desk.house.db.begin() as tx:
+        await tx.execute(delete(model).where(model.c.name == versions.split("/")[-2]))
+        making = asyncio.create_task(desk.client.post(versions, json={"version": "v1"}))
+        async with asyncio.timeout(20), desk.house.db.look() as conn:
+            while not (await conn.execute(text(WAITING))).scalar_one():
+                await asyncio.sleep(0.01)
+    answer = await making
+    assert answer.status_code == 404
+    assert answer.json() == {"error": "What this belongs to, or names, has just been deleted."}
 
 
 @pytest.mark.parametrize(

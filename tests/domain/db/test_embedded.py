@@ -1,6 +1,7 @@
 import os
 import shutil
 import signal
+import tempfile
 from pathlib import Path
 
 import psutil
@@ -115,7 +116,12 @@ def test_start_on_another_major_version_is_refused_with_the_way_out(data_dir: Pa
         EmbeddedPostgres(data_dir).start()
 
 
-def test_start_with_a_very_long_path_puts_the_socket_elsewhere(tmp_path: Path) -> None:
+@pytest.mark.parametrize("scratch", ["", "s" * 90])
+def test_start_with_a_very_long_path_puts_the_socket_elsewhere(
+    tmp_path: Path, scratch: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / scratch).mkdir(exist_ok=True)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / scratch))
     deep = tmp_path / ("d" * 60) / ("e" * 60)
     server = EmbeddedPostgres(deep)
     server.start()

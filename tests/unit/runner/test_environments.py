@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import textwrap
 import zipfile
 from collections.abc import Callable, Mapping
@@ -199,6 +200,16 @@ async def test_prepare_requirements_that_are_no_text_are_refused(bench: Workbenc
     with pytest.raises(BuildError, match=r"requirements\.txt is not UTF-8 text") as refused:
         await bench.prepare({"model_package/model.py": MODEL, "model_package/requirements.txt": b"\x80\x81"})
     assert refused.value.stage is BuildStage.REQUIREMENTS
+
+
+@pytest.mark.parametrize("wanted", ["./no-such-folder", "--no-index\nno-such-package"])
+async def test_prepare_requirements_that_fail_are_refused_without_a_path_of_the_server(
+    bench: Workbench, wanted: str
+) -> None:
+    with pytest.raises(BuildError, match="The requirements could not be installed") as refused:
+        await bench.prepare({"model_package/model.py": MODEL, "model_package/requirements.txt": wanted})
+    assert "no-such-" in refused.value.message
+    assert tempfile.gettempdir() not in refused.value.message
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])

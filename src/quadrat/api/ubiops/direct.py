@@ -137,7 +137,8 @@ class Doors:
         parts = where.split("/")
         path = VersionPath(parts[3], parts[5], parts[7])
         found = await open_version(state, path, authorization)
-        if before == self._generations and state["engine"].directory.is_remembered(found):
+        may_keep = before == self._generations and state["authenticator"].is_trusted
+        if may_keep and state["engine"].directory.is_remembered(found):
             self._found[where, authorization] = found
         return found
 

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from quadrat.base.slugs import is_slug
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.identity.actions.access import ProjectRef, access_to, require
-from quadrat.identity.types import Caller, ObjectType, Project, Target
+from quadrat.identity.types import Caller, ObjectType, Project, ProjectId, Target
 from quadrat.serving.store import models as model_store
 from quadrat.serving.store import versions as version_store
 from quadrat.serving.types import Model, Version
@@ -38,6 +38,12 @@ def no_model(name: str) -> QuadratError:
 def no_version(name: str) -> QuadratError:
     """The answer to an unknown version."""
     return QuadratError(ErrorKind.NOT_FOUND, f"Version {name} does not exist in this model.", field="version")
+
+
+async def no_deployment(tx: AsyncConnection, project_id: ProjectId, path: VersionPath) -> QuadratError:
+    """The answer to a path that leads nowhere: it names the first part that is not there."""
+    has_model = is_slug(path.model) and await model_store.find_model(tx, project_id, path.model) is not None
+    return no_version(path.version) if has_model else no_model(path.model)
 
 
 async def open_model(tx: AsyncConnection, caller: Caller, path: ModelPath, permission: str) -> tuple[Project, Model]:

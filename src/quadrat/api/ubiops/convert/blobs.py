@@ -30,7 +30,7 @@ def to_ttl(header: str | None) -> int:
     Raises:
         QuadratError: invalid.
     """
-    if header is None or not header.strip():
+    if header is None:
         return DEFAULT_TTL_S
     return check_ttl(_to_int(header, "blob-ttl"))
 
