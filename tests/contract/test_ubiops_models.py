@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 pytestmark = [pytest.mark.clients, pytest.mark.slow, pytest.mark.timeout(400)]
-DENIED = {"PermissionError", "FileNotFoundError"}
+DENIED = {"PermissionError", "FileNotFoundError", "ProcessLookupError"}
 
 
 @pytest.fixture(scope="module")
