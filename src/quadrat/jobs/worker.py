@@ -163,6 +163,7 @@ class Worker:
         try:
             await app.open_async()
             await self._requeue_lost()
+            _stop_if_told()
             loop = asyncio.create_task(
                 app.run_worker_async(
                     queues=self._queues,  # type: ignore[arg-type] # None is its own default, for all
@@ -346,3 +347,17 @@ class Worker:
 async def _unknown(context: JobContext[Any], _params: Mapping[str, Any]) -> None:
     """Stands for a kind that this worker is too old or too new to know; another one may."""
     raise QuadratError(ErrorKind.UNAVAILABLE, f"No worker knows the job {context.job.kind}.")
+
+
+def _stop_if_told() -> None:
+    """End this task if that was asked for and forgotten.
+
+    Up to Python 3.11, `asyncio.wait_for`, with which the connections are waited for, takes no notice of a cancellation
+    at the moment in which what it waits for comes.
+
+    Raises:
+        CancelledError: It was.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

@@ -3,8 +3,10 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
+import procrastinate
 import pytest
 
 from quadrat.db.embedded import EmbeddedPostgres
@@ -35,6 +37,27 @@ async def test_worker_killed_in_the_middle_another_finishes_the_job(house, start
     job = await house.until(job_id, JobState.FINISHED)
     assert (job.attempt, job.result) == (2, {"attempt": 2})
     assert [line.startswith("hanging in") for line in await house.log(job_id)] == [True]
+
+
+async def test_worker_told_to_stop_while_it_opens_its_connections_stops(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, opening = procrastinate.App.open_async, asyncio.Event()
+
+    async def open_and_forget_to_stop(app: procrastinate.App) -> None:
+        await opened(app)
+        opening.set()
+        with suppress(asyncio.CancelledError):  # as `asyncio.wait_for` of Python 3.11 does at the wrong moment
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(procrastinate.App, "open_async", open_and_forget_to_stop)
+    stop = asyncio.Event()
+    running = asyncio.create_task(Worker(house.db, Registry([]), None, concurrency=1).run(stop))
+    await opening.wait()
+    stop.set()
+    ended, _ = await asyncio.wait({running}, timeout=20)
+    running.cancel()
+    assert ended == {running}
 
 
 async def test_job_that_kills_each_worker_is_given_up(house, start_worker) -> None:
