@@ -80,17 +80,19 @@ class Directory:
         return found
 
     async def find_by_id(self, version_id: VersionId) -> Deployment | None:
-        """The deployment of a version."""
+        """The deployment of a version. Who asks at the same time, as all requests of a batch, keeps the order."""
         found = self._by_id.get(version_id)
-        if found is not None:
+        if found is not None and not self._asking.has_before(version_id):
             return found
-        generation = self._generation
-        # All requests of a batch ask at the same time, and keep their order.
-        return await self._asking.find((generation, version_id), lambda: self._look_up(version_id, generation))
+        return await self._asking.find(version_id, lambda: self._look_up(version_id))
 
-    async def _look_up(self, version_id: VersionId, generation: int) -> Deployment | None:
-        async with self._db.begin() as tx:
-            loaded = await store.list_deployments(tx, [version_id])
+    async def _look_up(self, version_id: VersionId) -> Deployment | None:
+        generation = -1
+        # Whoever has joined after a change must not be given what was before it.
+        while generation != self._generation:
+            generation = self._generation
+            async with self._db.begin() as tx:
+                loaded = await store.list_deployments(tx, [version_id])
         found = loaded[0] if loaded else None
         if found is not None and self._may_keep(found, generation):
             self._by_id[version_id] = found

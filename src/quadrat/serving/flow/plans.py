@@ -65,17 +65,19 @@ class Plans:
         return plan
 
     async def find_by_id(self, pipeline_id: PipelineId) -> Plan | None:
-        """The pipeline of this number."""
+        """The pipeline of this number. Who asks at the same time, as all requests of a batch, keeps the order."""
         found = self._by_id.get(pipeline_id)
-        if found is not None:
+        if found is not None and not self._asking.has_before(pipeline_id):
             return found
-        generation = self._generation
-        # All requests of a batch ask at the same time, and keep their order.
-        return await self._asking.find((generation, pipeline_id), lambda: self._look_up(pipeline_id, generation))
+        return await self._asking.find(pipeline_id, lambda: self._look_up(pipeline_id))
 
-    async def _look_up(self, pipeline_id: PipelineId, generation: int) -> Plan | None:
-        async with self._db.begin() as tx:
-            loaded = await store.find_graph(tx, pipeline_id)
+    async def _look_up(self, pipeline_id: PipelineId) -> Plan | None:
+        generation = -1
+        # Whoever has joined after a change must not be given what was before it.
+        while generation != self._generation:
+            generation = self._generation
+            async with self._db.begin() as tx:
+                loaded = await store.find_graph(tx, pipeline_id)
         if loaded is None:
             return None
         plan = lay_out(*loaded)
