@@ -406,6 +406,8 @@ class ServingEngine:
             except RequestTimeoutError as error:
                 return self._too_slow(deployment, request_id, timeout_s), 0, error.ran_ns
             except QuadratError as error:  # a blob is gone
+                if error.kind is ErrorKind.UNAVAILABLE:  # the database or the store is away
+                    raise
                 return failed(error.message), 0, None
             except (InstanceLostError, StartFailedError) as error:
                 message, ran_ns = str(error), error.ran_ns if isinstance(error, InstanceLostError) else None

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import select, text, update
 
 from quadrat.base.clock import now
+from quadrat.db.engine import unavailable
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.runner.base import Runner
 from quadrat.serving.actions import pipeline_requests, pipelines
@@ -25,7 +26,7 @@ from quadrat.serving.pipeline_types import START
 from quadrat.serving.rules.blobs import payload_key
 from quadrat.serving.tables import payload
 from quadrat.serving.tables import pipeline_request as request
-from quadrat.serving.types import DataKind, Field, FieldType, RequestState
+from quadrat.serving.types import DataKind, Deployment, Field, FieldType, RequestState, VersionId
 from support.flow import NUMBER, Builder, Flow, run_flow
 from support.serving import GATED, TIMING, Gates, ServingHouse, model_processes, wait_until
 
@@ -87,6 +88,24 @@ class Model:
     ids = await build.submit(path, *map(str, range(200)))
     await build.finished(path, ids)
     assert (gates.folder / "order").read_text().split() == list(map(str, range(200)))
+
+
+async def test_requests_of_a_batch_outlast_a_database_that_is_away(
+    serving: ServingHouse, flow: Flow, build: Builder, monkeypatch: pytest.MonkeyPatch
+):
+    path = await build.chain(await serving.serve())
+    failed = []
+
+    async def away(_version_id: VersionId, *_more: object) -> Deployment | None:
+        monkeypatch.undo()
+        failed.append(1)
+        raise unavailable()
+
+    monkeypatch.setattr(flow.engine.directory, "find_by_id", away)
+    ids = await build.submit(path, "1", "2")
+    found = await build.finished(path, ids)
+    assert failed == [1]
+    assert [(item.state, item.error_message) for item in found] == [(RequestState.COMPLETED, None)] * 2
 
 
 async def test_large_contents_lie_in_the_store_once_and_come_back_whole(

@@ -221,6 +221,8 @@ class PipelineEngine:
         except TimeoutError:
             answer = failed(f"The pipeline took longer than {request.limit_s:g} seconds.")
         except QuadratError as error:
+            if request.deadline is None and error.kind is ErrorKind.UNAVAILABLE:
+                raise  # the database or the store is away: it goes on from here when its lease has ended
             answer, made = failed(error.message), None
         except PoolClosedError:
             if request.deadline is None and self._engine.is_stopping:
