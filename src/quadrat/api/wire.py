@@ -4,18 +4,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from typing import Annotated, Any, Protocol
 
 import msgspec
-import psycopg
 import structlog
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from quadrat.db.engine import Database, is_orphan
+from quadrat.db.engine import INTEGRITY_ERRORS, Database, is_orphan
 from quadrat.errors import ErrorKind, QuadratError
 from quadrat.storage.full import disk_full, is_disk_full
 
@@ -111,8 +109,8 @@ def install_errors(
     app.add_exception_handler(HTTPException, routing)
     fault = _fault_handler(render, with_status)
 
-    # The first two by name, since what is left to the last is raised once more behind the answer.
-    for kind in (IntegrityError, psycopg.IntegrityError, Exception):
+    # Those of the database by name, since what is left to the last is raised once more behind the answer.
+    for kind in (*INTEGRITY_ERRORS, Exception):
         app.add_exception_handler(kind, fault)
     app.add_exception_handler(ClientDisconnect, _left)
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 import psycopg
 from psycopg.pq.abc import PGconn
 from sqlalchemy import URL, event, literal, make_url, select
-from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -25,6 +25,9 @@ _UNREACHABLE = (
     PoolTimeoutError,
     ConnectionError,
 )
+
+INTEGRITY_ERRORS: tuple[type[Exception], ...] = (IntegrityError, psycopg.IntegrityError)
+"""What a refused row raises, through SQLAlchemy and past it."""
 
 # Operational errors too, but of a database that is well.
 _IN_THE_WAY = (psycopg.errors.DeadlockDetected, psycopg.errors.LockNotAvailable, psycopg.errors.SerializationFailure)
